@@ -1,0 +1,1 @@
+"""The write path every service shares: one way in (Kafka), one transaction, one way out (the outbox)."""

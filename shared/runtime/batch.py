@@ -1,0 +1,165 @@
+"""What travels through a worker: records, decoded events, their fates, and what a batch has decided."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TypeAlias, TypeVar
+from uuid import UUID
+
+from aiokafka import ConsumerRecord
+
+from shared.events.cloudevent import CloudEvent, FieldError, Rejected
+from shared.events.event import EventData
+from shared.events.kafka_binding import decode, encode
+from shared.events.reason_codes import ReasonCode
+
+ARRIVAL_HEADER = "greenpoints-arrival"  # milliseconds: the first arrival, carried by forwards and replays
+ATTEMPT_HEADER = "greenpoints-attempt"
+Headers: TypeAlias = tuple[tuple[str, bytes], ...]
+FUTURE_TOLERANCE = timedelta(minutes=10)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Fate(StrEnum):
+    """What became of one offset (invariant 8)."""
+
+    APPLIED = "applied"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    FORWARDED = "forwarded"
+    DEAD_LETTERED = "dead_lettered"
+    GAP = "gap"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """One record as it came, with its event, or why there is none. `arrival` is Kafka's log append time."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    arrival: datetime
+    attempt: int
+    event: CloudEvent | None
+    rejection: Rejected | None
+
+    @property
+    def required_event(self) -> CloudEvent:
+        """The event, where the caller knows that the record was decoded."""
+        if self.event is None:
+            raise ValueError(f"Record {self.topic}/{self.partition}@{self.offset} holds no event.")
+        return self.event
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One row for the outbox: an event of ours (`event`), or raw bytes passed on with their headers."""
+
+    topic: str
+    key: bytes | None
+    type: str
+    event_id: UUID
+    payload: bytes | None
+    headers: Headers | None = None
+
+
+def outgoing_event(
+    topic: str, key: str, event_id: UUID, source: str, subject: str | None, time: datetime, data: EventData
+) -> Outgoing:
+    """An event of ours, in structured mode. `time` is the cause's, never a wall clock's."""
+    payload = encode(str(event_id), source, data.TYPE, subject, time, key, data)
+    return Outgoing(topic, key.encode(), data.TYPE, event_id, payload)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Why one record could not be handled."""
+
+    delivered: Delivered
+    code: ReasonCode
+    message: str
+    error_class: str
+    fields: tuple[FieldError, ...] = ()
+
+
+@dataclass(slots=True)
+class Desk:
+    """What one batch has decided so far; a service's desk adds its facts and rows. `now` is the database's."""
+
+    outbox: list[Outgoing] = field(default_factory=list)
+
+    def emit(self, outgoing: Outgoing) -> None:
+        self.outbox.append(outgoing)
+
+
+DeskT = TypeVar("DeskT", bound=Desk)
+Handler: TypeAlias = Callable[[Delivered, DeskT], Fate]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Consecutive records of one topic and partition, and the offsets they move the gate between."""
+
+    topic: str
+    partition: int
+    from_offset: int
+    to_offset: int
+    delivered: Sequence[Delivered]
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """Offset ranges Kafka did not deliver, [from, to)."""
+        missing: list[tuple[int, int]] = []
+        expected = self.from_offset
+        for delivered in self.delivered:
+            if delivered.offset > expected:
+                missing.append((expected, delivered.offset))
+            expected = delivered.offset + 1
+        if self.to_offset > expected:
+            missing.append((expected, self.to_offset))
+        return missing
+
+    def singles(self) -> list["Batch"]:
+        """The same offsets, one record at a time: how a failing batch finds the record that fails it."""
+        pieces: list[Batch] = []
+        start = self.from_offset
+        for delivered in self.delivered:
+            end = delivered.offset + 1
+            pieces.append(Batch(self.topic, self.partition, start, end, (delivered,)))
+            start = end
+        return pieces
+
+
+def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
+    """Decode one record; a bad one keeps its bytes and says why."""
+    headers = tuple((name, value) for name, value in record.headers)
+    event, rejection = None, None
+    try:
+        event = decode(record.topic, record.key, record.value, headers)
+    except Rejected as error:
+        rejection = error
+    except Exception as error:  # whatever a hostile record provokes, it is that record's fault alone
+        rejection = Rejected(ReasonCode.MALFORMED, f"The record could not be read ({type(error).__name__}).", ())
+    arrival, attempt = _carried(record.timestamp, headers)
+    return Delivered(
+        record.topic, record.partition, record.offset, record.key, record.value, headers, arrival, attempt, event,
+        rejection,
+    )  # fmt: skip
+
+
+def _carried(timestamp: int, headers: Headers) -> tuple[datetime, int]:
+    """First arrival (never later than this record's own) and attempt, as forwards and replays carry them."""
+    milliseconds, attempt = timestamp, 1
+    for name, value in headers:
+        if name == ARRIVAL_HEADER and value.isdigit() and len(value) < 15:
+            milliseconds = min(timestamp, int(value))
+        elif name == ATTEMPT_HEADER and value.isdigit() and len(value) < 6:
+            attempt = int(value)
+    return _EPOCH + timedelta(milliseconds=milliseconds), attempt
+
+
+def arrival_milliseconds(arrival: datetime) -> int:
+    return (arrival - _EPOCH) // timedelta(milliseconds=1)

@@ -1,0 +1,106 @@
+"""What every service serves: health, metrics, problem details (RFC 9457), and who may call."""
+
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+_bearer = HTTPBearer(auto_error=False)
+
+
+class ProblemError(Exception):
+    """An answer other than success: one sentence, a machine-readable code, and what else the caller needs."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, *, headers: dict[str, str] | None = None, **extra: object
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = headers
+        self.extra = extra
+
+
+def problem(error: ProblemError) -> Response:
+    """application/problem+json with `code` beside the standard members."""
+    body = {
+        "type": f"urn:greenpoints:problem:{error.code.lower()}",
+        "title": error.code,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        **error.extra,
+    }
+    return Response(orjson.dumps(body), error.status, headers=error.headers, media_type="application/problem+json")
+
+
+def operator_guard(token: str) -> Callable[..., Awaitable[str]]:
+    """A dependency that lets only the operator's bearer token in; an unset token lets nobody in."""
+
+    async def guard(
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
+    ) -> str:
+        if credentials is None:
+            raise ProblemError(
+                401, "UNAUTHENTICATED", "Send the operator's token as a bearer token.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )  # fmt: skip
+        if not token or not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
+            raise ProblemError(403, "FORBIDDEN", "This token is not the operator's; use GREENPOINTS_OPERATOR_TOKEN.")
+        return "operator"
+
+    return guard
+
+
+def build_app(title: str, routers: Sequence[APIRouter], ready: Callable[[], Awaitable[str | None]]) -> FastAPI:
+    """The service's HTTP application; `ready` answers None, or the sentence that says what is missing."""
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app.include_router(_base_routes(ready))
+    for router in routers:
+        app.include_router(router)
+
+    @app.exception_handler(ProblemError)
+    async def on_problem(_request: Request, error: ProblemError) -> Response:
+        return problem(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def on_invalid(_request: Request, error: RequestValidationError) -> Response:
+        fields = [
+            {"path": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()
+        ]
+        return problem(ProblemError(422, "MALFORMED", "The request does not fit the contract.", fields=fields))
+
+    @app.exception_handler(StarletteHTTPException)
+    async def on_http(_request: Request, error: HTTPException) -> Response:
+        code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "REFUSED")
+        return problem(ProblemError(error.status_code, code, str(error.detail)))
+
+    return app
+
+
+def _base_routes(ready: Callable[[], Awaitable[str | None]]) -> APIRouter:
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive", "time": datetime.now(UTC).isoformat()}
+
+    @router.get("/readyz")
+    async def readyz() -> dict[str, str]:
+        if (missing := await ready()) is not None:
+            raise ProblemError(503, "NOT_READY", missing, headers={"Retry-After": "1"})
+        return {"status": "ready"}
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router

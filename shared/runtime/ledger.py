@@ -1,0 +1,183 @@
+"""The rows the runtime itself writes with every batch: inbox, outbox, dead letters, gaps and the offset."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from shared.runtime.batch import (
+    ARRIVAL_HEADER,
+    ATTEMPT_HEADER,
+    Batch,
+    DeadLetter,
+    Delivered,
+    Fate,
+    Headers,
+    Outgoing,
+    arrival_milliseconds,
+)
+from shared.runtime.statement import Part
+
+# One column of the load: which of the batch's events this service has already applied.
+INBOX_COLUMNS = {
+    "inbox_keys": "SELECT array_agg(event_key) FROM inbox WHERE event_key = ANY(:event_keys::uuid[])",
+    "inbox_hashes": "SELECT array_agg(content_hash) FROM inbox WHERE event_key = ANY(:event_keys::uuid[])",
+}
+
+OUTBOX_PART = Part(
+    "outbox_rows",
+    # the id is drawn above the sort, so ids rise in the order in which the batch decided
+    """
+    INSERT INTO outbox (aggregatetype, aggregateid, type, event_id, payload, headers)
+    SELECT topic, record_key, type, event_id, payload, headers::json
+      FROM gate, unnest(:out_topic::text[], :out_key::bytea[], :out_type::text[], :out_event_id::uuid[],
+                        :out_payload::bytea[], :out_headers::text[])
+           WITH ORDINALITY AS o (topic, record_key, type, event_id, payload, headers, position)
+     ORDER BY position
+    """,
+)
+BATCH_PARTS = (
+    Part(
+        "inbox_rows",
+        """
+        INSERT INTO inbox (event_key, content_hash, event_time, topic, partition, record_offset)
+        SELECT event_key, content_hash, event_time, :topic, :partition, record_offset
+          FROM gate, unnest(:in_key::uuid[], :in_hash::bytea[], :in_time::timestamptz[], :in_offset::bigint[])
+               AS i (event_key, content_hash, event_time, record_offset)
+         ORDER BY event_key
+        """,
+    ),
+    OUTBOX_PART,
+    Part(
+        "dead_letter_rows",
+        """
+        INSERT INTO dead_letter (dead_letter_id, topic, partition, record_offset, record_key, record_value, headers,
+                                 code, message, error_class, fields, attempt, arrival)
+        SELECT dead_letter_id, :topic, :partition, record_offset, record_key, record_value, headers::json,
+               code, message, error_class, fields::json, attempt, arrival
+          FROM gate, unnest(:dead_id::uuid[], :dead_offset::bigint[], :dead_key::bytea[], :dead_value::bytea[],
+                            :dead_headers::text[], :dead_code::text[], :dead_message::text[], :dead_class::text[],
+                            :dead_fields::text[], :dead_attempt::integer[], :dead_arrival::timestamptz[])
+               AS d (dead_letter_id, record_offset, record_key, record_value, headers, code, message, error_class,
+                     fields, attempt, arrival)
+        """,
+    ),
+    Part(
+        "gap_rows",
+        """
+        INSERT INTO offset_gap (topic, partition, from_offset, to_offset)
+        SELECT :topic, :partition, from_offset, to_offset
+          FROM gate, unnest(:gap_from::bigint[], :gap_to::bigint[]) AS g (from_offset, to_offset)
+        """,
+    ),
+)
+
+
+def outbox_arguments(outbox: Sequence[Outgoing]) -> dict[str, object]:
+    """Columns for OUTBOX_PART, in the order in which they were decided."""
+    return {
+        "out_topic": [row.topic for row in outbox],
+        "out_key": [row.key for row in outbox],
+        "out_type": [row.type for row in outbox],
+        "out_event_id": [row.event_id for row in outbox],
+        "out_payload": [row.payload for row in outbox],
+        "out_headers": [None if row.headers is None else pack_headers(row.headers) for row in outbox],
+    }
+
+
+def pack_headers(headers: Headers) -> str:
+    """Header values are bytes; latin-1 carries any of them through JSON unchanged."""
+    return json.dumps([[name, value.decode("latin-1")] for name, value in headers])
+
+
+def unpack_headers(packed: str) -> Headers:
+    return tuple((name, value.encode("latin-1")) for name, value in json.loads(packed))
+
+
+@dataclass(slots=True)
+class Postings:
+    """Per batch: each offset's fate, the inbox rows and the dead letters."""
+
+    batch: Batch
+    service: str
+    fates: Counter[Fate] = field(default_factory=Counter)
+    applied: list[Delivered] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+
+    def settle(self, delivered: Delivered, fate: Fate) -> None:
+        self.fates[fate] += 1
+        if fate is Fate.APPLIED:
+            self.applied.append(delivered)
+
+    def dead_letter(self, letter: DeadLetter) -> None:
+        self.fates[Fate.DEAD_LETTERED] += 1
+        self.dead_letters.append(letter)
+
+    def arguments(self, epoch: int, outbox: Sequence[Outgoing]) -> dict[str, object]:
+        """Every parameter of the gate and of BATCH_PARTS."""
+        batch, gaps = self.batch, self.batch.gaps()
+        events = [(delivered, delivered.required_event) for delivered in self.applied]
+        letters = self.dead_letters
+        return {
+            "topic": batch.topic,
+            "partition": batch.partition,
+            "epoch": epoch,
+            "from_offset": batch.from_offset,
+            "to_offset": batch.to_offset,
+            **{fate.value: self.fates[fate] for fate in Fate if fate is not Fate.GAP},
+            "gap": sum(end - start for start, end in gaps),
+            "gap_from": [start for start, _ in gaps],
+            "gap_to": [end for _, end in gaps],
+            "in_key": [event.event_key for _, event in events],
+            "in_hash": [event.content_hash for _, event in events],
+            "in_time": [event.time for _, event in events],
+            "in_offset": [delivered.offset for delivered, _ in events],
+            **outbox_arguments([*outbox, *(self._dlq_row(letter) for letter in letters)]),
+            "dead_id": [dead_letter_id(self.service, letter.delivered) for letter in letters],
+            "dead_offset": [letter.delivered.offset for letter in letters],
+            "dead_key": [letter.delivered.key for letter in letters],
+            "dead_value": [letter.delivered.value for letter in letters],
+            "dead_headers": [pack_headers(letter.delivered.headers) for letter in letters],
+            "dead_code": [letter.code.value for letter in letters],
+            "dead_message": [_storable(letter.message) for letter in letters],
+            "dead_class": [letter.error_class for letter in letters],
+            "dead_fields": [
+                json.dumps([{"path": _storable(f.path), "message": _storable(f.message)} for f in letter.fields])
+                for letter in letters
+            ],
+            "dead_attempt": [letter.delivered.attempt for letter in letters],
+            "dead_arrival": [letter.delivered.arrival for letter in letters],
+        }  # fmt: skip
+
+    def _dlq_row(self, letter: DeadLetter) -> Outgoing:
+        """The raw message with its failure headers, for `<topic>.<group>.dlq`."""
+        delivered = letter.delivered
+        failure: Headers = (
+            ("greenpoints-error-code", letter.code.value.encode()),
+            ("greenpoints-error-message", _storable(letter.message).encode()),
+            ("greenpoints-error-class", letter.error_class.encode()),
+            ("greenpoints-original-topic", delivered.topic.encode()),
+            ("greenpoints-original-partition", str(delivered.partition).encode()),
+            ("greenpoints-original-offset", str(delivered.offset).encode()),
+            ("greenpoints-first-seen", delivered.arrival.isoformat().encode()),
+            ("greenpoints-group", self.service.encode()),
+            (ATTEMPT_HEADER, str(delivered.attempt).encode()),
+            (ARRIVAL_HEADER, str(arrival_milliseconds(delivered.arrival)).encode()),
+        )
+        own = tuple(h for h in delivered.headers if h[0] not in (ATTEMPT_HEADER, ARRIVAL_HEADER))
+        return Outgoing(
+            f"{delivered.topic}.{self.service}.dlq", delivered.key, "dead-letter",
+            dead_letter_id(self.service, delivered), delivered.value, own + failure,
+        )  # fmt: skip
+
+
+def dead_letter_id(service: str, delivered: Delivered) -> UUID:
+    """Derived from where the record lies, so that a crash and a retry name it alike."""
+    place = f"{service}/{delivered.topic}/{delivered.partition}/{delivered.offset}"
+    return uuid5(NAMESPACE_URL, f"greenpoints:dead-letter:{place}")
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL text holds no U+0000, and UTF-8 no lone surrogate."""
+    return text.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()[:2000]

@@ -1,0 +1,65 @@
+"""Set-based SQL out of named parts, so that a service's save stays readable and travels as one statement.
+
+A part is one (writable) CTE with `:name` parameters. `SaveStatement` puts the parts behind the gate and numbers
+the parameters once, at import.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+_PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One CTE. `expects` names an array parameter: the part must touch as many rows as it has elements."""
+
+    name: str
+    sql: str
+    expects: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """SQL with numbered parameters, and the names in their order."""
+
+    sql: str
+    names: tuple[str, ...]
+
+    def arguments(self, values: Mapping[str, object]) -> list[object]:
+        return [values[name] for name in self.names]
+
+
+def compile_sql(sql: str) -> Compiled:
+    """Number the `:name` parameters of a statement; a name used twice keeps its number."""
+    names: list[str] = []
+
+    def number(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return Compiled(_PARAMETER.sub(number, sql), tuple(names))
+
+
+def load_statement(columns: Mapping[str, str]) -> Compiled:
+    """One query with one row, whose columns are the given scalar sub-selects."""
+    return compile_sql("SELECT " + ",\n".join(f"({sql}) AS {name}" for name, sql in columns.items()))
+
+
+def gated_statement(gate: Sequence[Part], parts: Sequence[Part]) -> Compiled:
+    """Compose the CTEs; the last of `gate` is named `gate` and yields a row only while it stands open.
+
+    Every part selects FROM gate, so a shut gate writes nothing. Returns one row: `open` (0 or 1). A part that
+    touched other than the expected number of rows raises SQLSTATE GP001.
+    """
+    ctes = ",\n".join(f"{part.name} AS ({part.sql})" for part in (*gate, *parts))
+    demands = "".join(  # only names and texts of this repo are composed; values stay parameters
+        f",\nCASE WHEN EXISTS (SELECT FROM gate) AND (SELECT count(*) FROM {part.name})"  # noqa: S608
+        f" <> coalesce(cardinality(:{part.expects}), 0) THEN claim_lost('{part.name}') END"
+        for part in parts
+        if part.expects
+    )
+    return compile_sql(f"WITH {ctes}\nSELECT (SELECT count(*) FROM gate) AS open{demands}")  # noqa: S608

@@ -1,0 +1,64 @@
+"""Every metric by name, each with what a high value means to an operator; and how logs look."""
+
+import logging
+import sys
+from collections.abc import Mapping
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+from shared.runtime.batch import Fate
+
+EVENTS = Counter(
+    "greenpoints_events_total",
+    "Offsets handled, by fate; a high share of dead_lettered means a sender or a release is broken.",
+    ["service", "topic", "fate"],
+)
+BATCH_SECONDS = Histogram(
+    "greenpoints_batch_seconds",
+    "From a decoded batch to its commit; high means the database is the limit.",
+    ["service"],
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+BATCH_AGAIN = Counter(
+    "greenpoints_batches_decided_again_total",
+    "Batches that lost a claim or met a bad record; high means partitions contend or data is odd.",
+    ["service"],
+)
+DATABASE_AWAY = Counter(
+    "greenpoints_database_away_total",
+    "Times the database did not answer; the partitions waited.",
+    ["service"],
+)
+RELAYED = Counter("greenpoints_relayed_total", "Outbox rows published and acknowledged.", ["service"])
+OUTBOX_ROWS = Gauge(
+    "greenpoints_outbox_rows",
+    "Rows waiting for Kafka; high and rising means the relay is behind.",
+    ["service"],
+)
+REFUSED = Counter(
+    "greenpoints_refusals_total", "Refusals by reason code, as the red lines count them.", ["service", "code"]
+)
+
+
+def count_fates(service: str, topic: str, fates: Mapping[Fate, int]) -> None:
+    for fate, count in fates.items():
+        EVENTS.labels(service, topic, fate.value).inc(count)
+
+
+def configure_logging(level: str) -> None:
+    """One JSON line per happening on standard error; event ids, never personal data."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.StackInfoRenderer(),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")

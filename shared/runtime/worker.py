@@ -1,0 +1,135 @@
+"""The consumer of one service process: which partition numbers it owns, and a slot at work for each."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Generic
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import OffsetOutOfRangeError
+
+from shared.events.topics import load_topics
+from shared.runtime.batch import DeskT
+from shared.runtime.program_feed import ProgramFeed
+from shared.runtime.service import Running, Service
+from shared.runtime.slot import Slot
+
+log = structlog.get_logger()
+
+
+class WorkerStoppedError(Exception):
+    """The worker refuses to go on; the sentence says why and what to do."""
+
+
+class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
+    """Runs until cancelled, or until something that no retry mends."""
+
+    def __init__(self, service: Service[DeskT], running: Running, feed: ProgramFeed) -> None:
+        self._service = service
+        self._running = running
+        self._feed = feed
+        self._slots: dict[int, tuple[Slot[DeskT], asyncio.Task[None]]] = {}
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        settings = running.settings
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka,
+            group_id=service.name,
+            group_instance_id=f"{service.name}-{settings.ordinal}",
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            session_timeout_ms=settings.session_milliseconds,
+            heartbeat_interval_ms=max(settings.session_milliseconds // 5, 500),
+            max_poll_interval_ms=300_000,
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+
+    @property
+    def partitions(self) -> list[int]:
+        """The partition numbers at work now."""
+        return sorted(self._slots)
+
+    async def run(self) -> None:
+        """Raises WorkerStoppedError with a sentence when going on would be wrong."""
+        await self._consumer.start()
+        try:
+            await self._refuse_other_partition_counts()
+            self._consumer.subscribe(list(self._service.topics), listener=self)
+            await self._failed
+        finally:
+            await self._stop_slots()
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._consumer.stop(), 10)
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Nothing is read before the slot has claimed its number and sought to the stored offset."""
+        if not assigned:
+            return
+        self._consumer.pause(*assigned)
+        numbers: dict[str, set[int]] = defaultdict(set)
+        for place in assigned:
+            numbers[place.topic].add(place.partition)
+        expected = numbers[self._service.topics[0]]
+        if any(numbers[topic] != expected for topic in self._service.topics):
+            self._fail(
+                WorkerStoppedError(
+                    f"{self._service.name} was given different partition numbers of its topics ({dict(numbers)}); "
+                    "stop all workers of this service, then start them on one release."
+                )
+            )
+            return
+        for partition in sorted(expected):
+            slot = Slot(self._service, self._running, self._consumer, self._feed, partition)
+            task = asyncio.create_task(slot.run())
+            task.add_done_callback(self._slot_ended)
+            self._slots[partition] = (slot, task)
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Each slot finishes the batch in hand before its partition goes to another worker."""
+        await self._stop_slots()
+
+    async def _stop_slots(self) -> None:
+        for slot, _ in self._slots.values():
+            slot.stop()
+        _, late = (
+            await asyncio.wait([task for _, task in self._slots.values()], timeout=20)
+            if self._slots
+            else (set(), set())
+        )
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        self._slots.clear()
+
+    def _slot_ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, OffsetOutOfRangeError):
+            error = WorkerStoppedError(
+                f"{self._service.name} wants an offset that Kafka no longer has ({error}); records were removed "
+                "before they were handled. Restore the topic, or rebuild this service from its topics."
+            )
+        self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+    async def _refuse_other_partition_counts(self) -> None:
+        """The contract's partition count never changes: another count would move members between partitions."""
+        contract = load_topics()
+        for topic in self._service.topics:
+            found = self._consumer.partitions_for_topic(topic) or await self._partitions(topic)
+            if len(found) != contract[topic].partitions:
+                raise WorkerStoppedError(
+                    f"Topic {topic} has {len(found)} partitions, the contract says {contract[topic].partitions}; "
+                    "create the topics with `greenpoints up` or restore the right count, then start again."
+                )
+
+    async def _partitions(self, topic: str) -> set[int]:
+        await self._consumer._client._wait_on_metadata(topic)
+        return self._consumer.partitions_for_topic(topic) or set()
