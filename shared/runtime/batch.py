@@ -34,7 +34,11 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """One record as it came, with its event, or why there is none. `arrival` is Kafka's log append time."""
+    """One record as it came, with its event, or why there is none.
+
+    `recorded` is Kafka's log append time of this record, `arrival` that of its first one: forwards and replays
+    carry it along.
+    """
 
     topic: str
     partition: int
@@ -42,6 +46,7 @@ class Delivered:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    recorded: datetime
     arrival: datetime
     attempt: int
     event: CloudEvent | None
@@ -143,22 +148,40 @@ def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
         rejection = error
     except Exception as error:  # whatever a hostile record provokes, it is that record's fault alone
         rejection = Rejected(ReasonCode.MALFORMED, f"The record could not be read ({type(error).__name__}).", ())
-    arrival, attempt = _carried(record.timestamp, headers)
+    recorded = _EPOCH + timedelta(milliseconds=record.timestamp)
+    arrival, attempt = _carried(recorded, headers)
     return Delivered(
-        record.topic, record.partition, record.offset, record.key, record.value, headers, arrival, attempt, event,
-        rejection,
-    )  # fmt: skip
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=headers,
+        recorded=recorded,
+        arrival=arrival,
+        attempt=attempt,
+        event=event,
+        rejection=rejection,
+    )
 
 
-def _carried(timestamp: int, headers: Headers) -> tuple[datetime, int]:
+def _carried(recorded: datetime, headers: Headers) -> tuple[datetime, int]:
     """First arrival (never later than this record's own) and attempt, as forwards and replays carry them."""
-    milliseconds, attempt = timestamp, 1
+    arrival, attempt = recorded, 1
     for name, value in headers:
         if name == ARRIVAL_HEADER and value.isdigit() and len(value) < 15:
-            milliseconds = min(timestamp, int(value))
+            arrival = min(recorded, _EPOCH + timedelta(milliseconds=int(value)))
         elif name == ATTEMPT_HEADER and value.isdigit() and len(value) < 6:
             attempt = int(value)
-    return _EPOCH + timedelta(milliseconds=milliseconds), attempt
+    return arrival, attempt
+
+
+def forwarded(delivered: Delivered, topic: str, key: str) -> Outgoing:
+    """The record unchanged, under another key, carrying its first arrival."""
+    own = tuple(header for header in delivered.headers if header[0] != ARRIVAL_HEADER)
+    carried = (ARRIVAL_HEADER, str(arrival_milliseconds(delivered.arrival)).encode())
+    event = delivered.required_event
+    return Outgoing(topic, key.encode(), event.type, event.event_key, delivered.value, (*own, carried))
 
 
 def arrival_milliseconds(arrival: datetime) -> int:

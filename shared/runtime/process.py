@@ -91,7 +91,7 @@ async def until_signalled(parts: list[Awaitable[None]]) -> None:
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
     finally:
-        for party in (*tasks, waiter):
+        for party in parties:
             party.cancel()
         await asyncio.gather(*tasks, waiter, return_exceptions=True)
 

@@ -86,8 +86,8 @@ class ProgramFeed:
             book = self._running.programs
             if (refusal := book.refusal(version)) is not None:
                 log.info("program version void", program=version.program_id, version=version.version, why=refusal)
-            self._running.programs = book.with_record(version)
             await self._keep(version, record.offset, stands=refusal is None)
+            self._running.programs = book.with_record(version)
 
     async def _keep(self, version: ProgramVersion, offset: int, *, stands: bool) -> None:
         while True:

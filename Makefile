@@ -1,0 +1,30 @@
+# `make demo` and `make test` need Python 3.11 or newer and do all other set-up by themselves.
+PYTHON ?= python3
+READY := .venv/.ready
+.DEFAULT_GOAL := help
+.PHONY: help demo up test lint lock clean
+
+help: ## say what can be made
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+
+demo: $(READY) ## start everything, replay traffic, show it live, audit it
+	@.venv/bin/greenpoints demo
+
+up: $(READY) ## run Kafka, PostgreSQL and the services until Ctrl-C
+	@.venv/bin/greenpoints up
+
+test: $(READY) ## lint, then unit, contract, integration and end-to-end tests
+	@deploy/local/test.sh
+
+lint: $(READY) ## ruff, mypy --strict, import contracts
+	@deploy/local/lint.sh
+
+lock: $(READY) ## renew requirements.lock from pyproject.toml
+	@deploy/local/lock.sh
+
+clean: ## stop leftovers, delete .venv, the state directory and all caches
+	@if [ -x .venv/bin/python ]; then .venv/bin/python -m deploy.local.clean; fi
+	@rm -rf .venv .state build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(READY): requirements.lock pyproject.toml
+	@deploy/local/venv.sh "$(PYTHON)"

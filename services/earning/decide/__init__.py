@@ -1,0 +1,1 @@
+"""The steps that handlers share: routing, waiting, issuing, declining, taking back. No I/O; they work on the desk."""

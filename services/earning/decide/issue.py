@@ -1,0 +1,104 @@
+"""Issuing: one grant per class and budget, drawn on exactly one budget, told by one `points.granted`."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.earning.decide.decline import GRANTS, SOURCE, grant_source
+from services.earning.desk import EarningDesk, GrantEntry, GrantLineEntry, ReceiptEntry, reference
+from services.earning.domain.cost import award_cost
+from services.earning.domain.earn import Award
+from services.earning.domain.program import CompiledProgram
+from shared.events.cloudevent import derived_id
+from shared.events.event import Money
+from shared.events.points_granted import GrantLine, PointsGranted, RulePoints
+from shared.events.purchase_completed import PurchaseCompleted
+from shared.programs.expiry import expires_at
+from shared.runtime.batch import Delivered, outgoing_event
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What one purchase issues under one program version."""
+
+    delivered: Delivered
+    purchase: PurchaseCompleted
+    member_id: str
+    receipt: ReceiptEntry
+    program: CompiledProgram
+
+
+def available_from(purchase: PurchaseCompleted, time: datetime, window_days: int) -> datetime | None:
+    """When the return window ends; None = an online order not delivered yet waits for `purchase.delivered`."""
+    delivered_at = purchase.delivered_at or (None if purchase.channel == "online" else time)
+    return None if delivered_at is None else delivered_at + timedelta(days=window_days)
+
+
+def issue_award(issue: Issue, desk: EarningDesk, award: Award) -> bool:
+    """Grant one award; False when its budget cannot pay it whole (C04): then nothing of it is given."""
+    event = issue.delivered.required_event
+    budget = issue.program.budgets[award.budget_id]
+    cost = award_cost(award.points, budget.cost_minor, budget.cost_points)
+    if not budget.covers(event.time) or not desk.draw((issue.program.program_id, award.budget_id), cost):
+        return False
+    grant = _entry(issue, award, cost)
+    issue.receipt.grants.append(grant)
+    _tell(issue, desk, grant)
+    return True
+
+
+def _entry(issue: Issue, award: Award, cost: int) -> GrantEntry:
+    event, pack = issue.delivered.required_event, issue.program.pack
+    by_line = {line.line_id: line for line in issue.purchase.lines}
+    return GrantEntry(
+        grant_id=derived_id(event.source, event.id, f"grant/{award.points_class}/{award.budget_id}"),
+        event_key=event.event_key,
+        points_class=award.points_class,
+        budget_id=award.budget_id,
+        points=award.points,
+        clawed_back=0,
+        cost_minor=cost,
+        cost_returned_minor=0,
+        lines=[
+            GrantLineEntry(
+                line.line_id, by_line[line.line_id].sku, by_line[line.line_id].labels, line.points, 0, line.rules
+            )
+            for line in award.lines
+        ],
+        rule_version=issue.program.version,
+        event_time=event.time,
+        available_at=available_from(issue.purchase, event.time, pack.return_window_days),
+        expires_at=expires_at(pack.expiry, event.time, issue.program.zone),
+        correlation_id=reference(event),
+        new=True,
+    )
+
+
+def _tell(issue: Issue, desk: EarningDesk, grant: GrantEntry) -> None:
+    event = issue.delivered.required_event
+    granted = PointsGranted(
+        program_id=issue.program.program_id,
+        member_id=issue.member_id,
+        causation_id=reference(event),
+        correlation_id=grant.correlation_id,
+        rule_version=grant.rule_version,
+        grant_id=str(grant.grant_id),
+        points=grant.points,
+        points_class=grant.points_class,
+        source=grant_source(issue.delivered),
+        lines=tuple(
+            GrantLine(
+                line_id=line.line_id,
+                sku=line.sku,
+                labels=line.labels,
+                points=line.points,
+                rules=tuple(RulePoints(rule_id=rule_id, points=points) for rule_id, points in line.rules),
+            )
+            for line in grant.lines
+        ),
+        available_at=grant.available_at,
+        expires_at=grant.expires_at,
+        budget_id=grant.budget_id,
+        expected_cost=Money(amount_minor=grant.cost_minor, currency=issue.program.currency),
+    )
+    key = (issue.delivered.key or b"").decode()
+    desk.emit(outgoing_event(GRANTS, key, grant.grant_id, SOURCE, issue.member_id, event.time, granted))

@@ -1,0 +1,192 @@
+"""Taking back: what came back of a receipt, and the claw-backs that follow from what remains of it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from services.earning.decide.decline import GRANTS, SOURCE
+from services.earning.desk import (
+    ClaimEntry,
+    ClawBackRow,
+    EarningDesk,
+    GrantEntry,
+    ReceiptEntry,
+    RefundReference,
+)
+from services.earning.domain.claw_back import ClawBack, Granted, GrantedLine, claw_back
+from services.earning.domain.program import CompiledProgram
+from services.earning.domain.refund import Claim, Match, Matching, match_purchases, match_receipt
+from services.earning.domain.returned import tender_given_back
+from shared.events.cloudevent import derived_id
+from shared.events.keys import member_key
+from shared.events.points_clawed_back import PointsClawedBack
+from shared.events.points_granted import GrantLine
+from shared.runtime.batch import outgoing_event
+
+
+def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundReference, desk: EarningDesk) -> int:
+    """Note what came back of one receipt and claw back accordingly; returns the points taken."""
+    lines = {line.line_id: line for line in receipt.lines}
+    for match in matches:
+        line = lines[match.line_id]
+        line.refunded_quantity += match.quantity
+        line.refunded_net_minor += match.net_minor
+        line.changed = True
+    _return_tenders(receipt, refund)
+    receipt.changed = True
+    if receipt.purchase is None or receipt.rule_version is None or not receipt.grants:
+        return 0
+    program = desk.compiled[receipt.program_id, receipt.rule_version]
+    grants = [_granted(grant) for grant in receipt.grants]
+    takings = claw_back(receipt.purchase, receipt.returned(), receipt.facts, program, grants)
+    by_id = {grant.grant_id: grant for grant in receipt.grants}
+    for taking in takings:
+        _take(receipt, by_id[UUID(str(taking.grant_id))], taking, refund, program, desk)
+    return sum(taking.points for taking in takings)
+
+
+def settle_claims(receipt: ReceiptEntry, desk: EarningDesk) -> None:
+    """A purchase arrived: the refunds that came before it take back what is theirs, oldest refund first."""
+    waiting = [claim for claim in desk.claims_on(receipt) if _concerns(claim, receipt)]
+    if not waiting:
+        return
+    waiting.sort(key=lambda claim: (claim.refund.time, str(claim.refund.event_key), claim.claim.index))
+    by_refund: dict[UUID, list[ClaimEntry]] = defaultdict(list)
+    for claim in waiting:
+        by_refund[claim.refund.event_key].append(claim)
+    for claims in by_refund.values():
+        _settle(receipt, claims, desk)
+
+
+def open_claims(
+    refund: RefundReference,
+    unmatched: Iterable[Claim],
+    program_id: str,
+    member_id: str | None,
+    receipt_key: UUID | None,
+    desk: EarningDesk,
+) -> None:
+    """Keep what matched nothing: listed, changing no balance, settled when its purchase arrives."""
+    for claim in unmatched:
+        desk.put_claim(
+            ClaimEntry(
+                derived_id(refund.source, refund.event_id, f"claim/{receipt_key or ''}/{claim.index}/{claim.quantity}"),
+                refund,
+                program_id,
+                member_id,
+                receipt_key,
+                claim,
+                new=True,
+            )
+        )
+
+
+def _concerns(claim: ClaimEntry, receipt: ReceiptEntry) -> bool:
+    """A claim on this very receipt, or one without receipt on a SKU bought here before the refund."""
+    if claim.receipt_key is not None:
+        return True
+    bought_before = receipt.event_time is not None and receipt.event_time < claim.refund.time
+    return bought_before and any(line.sku == claim.claim.sku for line in receipt.lines)
+
+
+def _settle(receipt: ReceiptEntry, claims: Sequence[ClaimEntry], desk: EarningDesk) -> None:
+    refund, named = claims[0].refund, claims[0].receipt_key is not None
+    asked = [claim.claim for claim in claims]
+    bought = list(receipt.bought_lines())
+    mismatch = claims[0].member_id is not None and claims[0].member_id != receipt.member_id
+    if receipt.member_id is None or (named and mismatch):
+        matching = Matching((), ())  # closes with nothing taken
+    elif named:
+        matching = match_receipt(asked, bought)
+    else:
+        matching = match_purchases(asked, bought, refund.time)
+    if not named and not matching.matches:
+        return
+    for claim in claims:
+        claim.settled_by, claim.changed = receipt.event_key, True
+    if matching.matches:
+        take_back(receipt, matching.matches, refund, desk)
+    if not named:
+        rest = [unmatched.claim for unmatched in matching.unmatched]
+        open_claims(refund, rest, claims[0].program_id, claims[0].member_id, None, desk)
+
+
+def _return_tenders(receipt: ReceiptEntry, refund: RefundReference) -> None:
+    """Points and vouchers that paid the refunded part go back with it; what remains is judged without them."""
+    purchase = receipt.purchase
+    if purchase is None:
+        return
+    goods = sum(line.net_minor for line in receipt.lines)
+    back = sum(line.refunded_net_minor for line in receipt.lines)
+    paid = {
+        kind: sum(tender.amount_minor for tender in purchase.tenders if tender.kind == kind)
+        for kind in ("points", "voucher")
+    }
+    receipt.returned_points_minor += tender_given_back(
+        paid["points"], receipt.returned_points_minor, refund.points_minor, back, goods
+    )
+    receipt.returned_voucher_minor += tender_given_back(
+        paid["voucher"], receipt.returned_voucher_minor, refund.voucher_minor, back, goods
+    )
+
+
+def _granted(grant: GrantEntry) -> Granted:
+    return Granted(
+        grant.grant_id,
+        grant.points_class,
+        grant.budget_id,
+        grant.cost_minor,
+        tuple(
+            GrantedLine(line.line_id, line.points, line.clawed_back, tuple(rule for rule, _ in line.rules))
+            for line in grant.lines
+        ),
+    )
+
+
+def _take(
+    receipt: ReceiptEntry,
+    grant: GrantEntry,
+    taking: ClawBack,
+    refund: RefundReference,
+    program: CompiledProgram,
+    desk: EarningDesk,
+) -> None:
+    """Book one claw-back: grant, budget, row and event."""
+    by_line = {line.line_id: line for line in grant.lines}
+    for part in taking.lines:
+        by_line[part.line_id].clawed_back += part.points
+    grant.clawed_back += taking.points
+    grant.cost_returned_minor += taking.cost_minor
+    grant.changed = True
+    desk.give_back((receipt.program_id, grant.budget_id), taking.cost_minor)
+    claw_back_id = derived_id(refund.source, refund.event_id, f"claw_back/{grant.grant_id}")
+    member_id = receipt.member_id or ""
+    desk.claw_backs.append(
+        ClawBackRow(
+            claw_back_id,
+            grant.grant_id,
+            refund.event_key,
+            receipt.program_id,
+            member_id,
+            refund.refund_id,
+            taking.points,
+            taking.cost_minor,
+        )
+    )
+    told = PointsClawedBack(
+        program_id=receipt.program_id,
+        member_id=member_id,
+        causation_id=f"{refund.source}#{refund.event_id}",
+        correlation_id=grant.correlation_id,
+        rule_version=grant.rule_version,
+        grant_id=str(grant.grant_id),
+        points=taking.points,
+        refund_id=refund.refund_id,
+        policy=program.pack.claw_back_policy,
+        cost_minor=taking.cost_minor,
+        lines=tuple(
+            GrantLine(line_id=part.line_id, sku=by_line[part.line_id].sku, points=part.points) for part in taking.lines
+        ),
+    )
+    key = member_key(receipt.program_id, member_id)
+    desk.emit(outgoing_event(GRANTS, key, claw_back_id, SOURCE, member_id, refund.time, told))

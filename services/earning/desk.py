@@ -1,0 +1,281 @@
+"""The working set of one batch: facts as loaded, changed by each decision, written by `store.save` at the end."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+from services.earning.domain.facts import EarnFacts
+from services.earning.domain.program import CompiledProgram
+from services.earning.domain.refund import BoughtLine, Claim
+from services.earning.domain.returned import Returned
+from shared.events.cloudevent import CloudEvent
+from shared.events.fields import PointsClass
+from shared.events.purchase_completed import PurchaseCompleted
+from shared.programs.versions import ProgramBook
+from shared.runtime.batch import Delivered, Desk
+
+MemberKey = tuple[str, str]
+BudgetKey = tuple[str, str]
+ClaimOwner = UUID | tuple[str, str | None]  # the receipt it names, else the member
+
+
+def key_of_receipt(program_id: str, merchant_id: str, receipt_id: str) -> UUID:
+    """A receipt id is unique per merchant of a program; its key is 16 bytes of their hash."""
+    return UUID(bytes=sha256(f"{program_id}\x1f{merchant_id}\x1f{receipt_id}".encode()).digest()[:16])
+
+
+def reference(event: CloudEvent) -> str:
+    """How decisions and outbound events name an event: its source and id."""
+    return f"{event.source}#{event.id}"
+
+
+@dataclass(slots=True)
+class MemberEntry:
+    """What earning knows of a registered member."""
+
+    registered_at: datetime
+    phone_verified: bool
+    listed_party: bool
+
+
+@dataclass(slots=True)
+class LineEntry:
+    """A bought line and what came back of it."""
+
+    line_id: str
+    position: int
+    sku: str
+    quantity: int
+    net_minor: int
+    refunded_quantity: int = 0
+    refunded_net_minor: int = 0
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class GrantLineEntry:
+    """One line of a grant, as it is stored."""
+
+    line_id: str
+    sku: str
+    labels: tuple[str, ...]
+    points: int
+    clawed_back: int
+    rules: tuple[tuple[str, int], ...]
+
+
+@dataclass(slots=True)
+class GrantEntry:
+    """A grant of a receipt: new in this batch, or loaded and perhaps changed."""
+
+    grant_id: UUID
+    event_key: UUID
+    points_class: PointsClass
+    budget_id: str
+    points: int
+    clawed_back: int
+    cost_minor: int
+    cost_returned_minor: int
+    lines: list[GrantLineEntry]
+    rule_version: int
+    event_time: datetime
+    available_at: datetime | None
+    expires_at: datetime | None
+    correlation_id: str
+    new: bool = False
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class ReceiptEntry:
+    """A receipt; without a purchase it is awaited: a refund came first."""
+
+    receipt_key: UUID
+    program_id: str
+    merchant_id: str
+    receipt_id: str
+    member_id: str | None = None
+    event_key: UUID | None = None
+    event_source: str | None = None
+    event_id: str | None = None
+    event_time: datetime | None = None
+    outcome: str = "awaited"
+    code: str | None = None
+    rule_version: int | None = None
+    facts: EarnFacts = field(default_factory=EarnFacts)
+    purchase: PurchaseCompleted | None = None
+    returned_points_minor: int = 0
+    returned_voucher_minor: int = 0
+    revision: int = 0
+    lines: list[LineEntry] = field(default_factory=list)
+    grants: list[GrantEntry] = field(default_factory=list)
+    changed: bool = False
+    lines_new: bool = False
+
+    def returned(self) -> Returned:
+        """All refunds so far, as the domain reads them."""
+        back = [
+            (line.line_id, line.refunded_quantity, line.refunded_net_minor)
+            for line in self.lines
+            if line.refunded_quantity or line.refunded_net_minor
+        ]
+        return Returned().plus(back, self.returned_points_minor, self.returned_voucher_minor)
+
+    def bought_lines(self) -> Iterator[BoughtLine]:
+        """The lines for matching. Among receipts of one instant the receipt id orders them."""
+        if self.event_time is None:
+            return
+        for line in self.lines:
+            yield BoughtLine(
+                f"{self.receipt_id}\x1f{self.merchant_id}",
+                line.line_id,
+                line.sku,
+                line.position,
+                line.quantity,
+                line.net_minor,
+                line.refunded_quantity,
+                line.refunded_net_minor,
+                self.event_time,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RefundReference:
+    """The refund event behind a claim or a claw-back; tenders None = the refund names none."""
+
+    event_key: UUID
+    source: str
+    event_id: str
+    refund_id: str
+    time: datetime
+    points_minor: int | None
+    voucher_minor: int | None
+
+
+@dataclass(slots=True)
+class ClaimEntry:
+    """A refund line that matched nothing (yet)."""
+
+    claim_id: UUID
+    refund: RefundReference
+    program_id: str
+    member_id: str | None
+    receipt_key: UUID | None
+    claim: Claim
+    new: bool = False
+    settled_by: UUID | None = None
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class WaitingEntry:
+    """An event of a member not registered yet: waiting in the books, or put there by this batch."""
+
+    event_key: UUID
+    content_hash: bytes
+    program_id: str
+    member_id: str
+    event_type: str
+    arrival: datetime
+    deadline: datetime | None
+    record_key: bytes
+    record_value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    new: bool = False
+
+
+@dataclass(slots=True)
+class SliceEntry:
+    """This partition's slice of a budget. `final`: nothing more can be fetched, so a shortage is exhaustion."""
+
+    left_minor: int
+    final: bool = False
+    spent_minor: int = 0  # by this batch; below zero when more came back than went out
+
+
+@dataclass(slots=True)
+class DecisionRow:
+    """What became of one event."""
+
+    delivered: Delivered
+    program_id: str
+    member_id: str | None
+    outcome: str
+    code: str | None
+    would_have_earned: int
+    receipt_key: UUID | None
+    correlation_id: str
+
+
+@dataclass(slots=True)
+class ClawBackRow:
+    claw_back_id: UUID
+    grant_id: UUID
+    event_key: UUID
+    program_id: str
+    member_id: str
+    refund_id: str
+    points: int
+    cost_minor: int
+
+
+@dataclass(slots=True)
+class EarningDesk(Desk):
+    """Facts and rows of a batch. Keys are (program id, member id), receipt keys and (program id, budget id)."""
+
+    partition: int = 0
+    programs: ProgramBook = field(default_factory=ProgramBook)
+    compiled: Mapping[tuple[str, int], CompiledProgram] = field(default_factory=dict)
+    members: dict[MemberKey, MemberEntry] = field(default_factory=dict)
+    receipts: dict[UUID, ReceiptEntry] = field(default_factory=dict)
+    claims: dict[ClaimOwner, list[ClaimEntry]] = field(default_factory=dict)
+    waiting: dict[UUID, WaitingEntry] = field(default_factory=dict)
+    slices: dict[BudgetKey, SliceEntry] = field(default_factory=dict)
+    changed_members: set[MemberKey] = field(default_factory=set)
+    released: list[UUID] = field(default_factory=list)
+    decisions: list[DecisionRow] = field(default_factory=list)
+    claw_backs: list[ClawBackRow] = field(default_factory=list)
+    receipts_of_member: dict[MemberKey, dict[UUID, ReceiptEntry]] = field(default_factory=dict)
+
+    def receipt(self, program_id: str, merchant_id: str, receipt_id: str) -> ReceiptEntry | None:
+        return self.receipts.get(key_of_receipt(program_id, merchant_id, receipt_id))
+
+    def put_receipt(self, entry: ReceiptEntry) -> None:
+        self.receipts[entry.receipt_key] = entry
+        if entry.member_id is not None:
+            mine = self.receipts_of_member.setdefault((entry.program_id, entry.member_id), {})
+            mine[entry.receipt_key] = entry
+
+    def put_claim(self, claim: ClaimEntry) -> None:
+        owner = claim.receipt_key or (claim.program_id, claim.member_id)
+        self.claims.setdefault(owner, []).append(claim)
+
+    def claims_on(self, receipt: ReceiptEntry) -> list[ClaimEntry]:
+        """Open claims that name the receipt, and its member's claims that name none."""
+        named = self.claims.get(receipt.receipt_key, [])
+        unnamed = [] if receipt.member_id is None else self.claims.get((receipt.program_id, receipt.member_id), [])
+        return [claim for claim in (*named, *unnamed) if claim.settled_by is None]
+
+    def receipts_with(self, member: MemberKey, skus: Iterable[str]) -> list[ReceiptEntry]:
+        """The member's receipts at hand that hold one of the SKUs."""
+        wanted = set(skus)
+        return [
+            entry
+            for entry in self.receipts_of_member.get(member, {}).values()
+            if any(line.sku in wanted for line in entry.lines)
+        ]
+
+    def draw(self, budget: BudgetKey, cost_minor: int) -> bool:
+        """Spend inside the slice; a shortage is only a refusal once nothing more can be fetched (C04)."""
+        entry = self.slices.get(budget)
+        if entry is None:
+            return False
+        if entry.final and cost_minor > entry.left_minor - entry.spent_minor:
+            return False
+        entry.spent_minor += cost_minor
+        return True
+
+    def give_back(self, budget: BudgetKey, cost_minor: int) -> None:
+        self.slices[budget].spent_minor -= cost_minor

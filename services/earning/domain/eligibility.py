@@ -1,0 +1,30 @@
+"""Whether a purchase may earn at all, before its lines are looked at: the first red line it meets."""
+
+from datetime import datetime, timedelta
+
+from services.earning.domain.basis import POINTS_SALE_CATEGORIES
+from services.earning.domain.facts import EarnFacts
+from shared.events.purchase_completed import PurchaseCompleted
+from shared.events.reason_codes import ReasonCode
+from shared.programs.pack import ProgramPack
+
+
+def refusal_of(
+    purchase: PurchaseCompleted,
+    *,
+    event_time: datetime,
+    arrival: datetime,
+    registered: bool,
+    facts: EarnFacts,
+    pack: ProgramPack,
+) -> ReasonCode | None:
+    """C01 (known members only), C07 (points are never sold), C27 (listed parties) and the age of the event."""
+    if purchase.member_id is None or not registered:
+        return ReasonCode.ISSUE_TO_UNSPECIFIED
+    if facts.listed:
+        return ReasonCode.LISTED_PARTY
+    if any(line.category in POINTS_SALE_CATEGORIES for line in purchase.lines):
+        return ReasonCode.POINTS_SALE_PROHIBITED
+    if pack.max_event_age_days != "unlimited" and arrival - event_time > timedelta(days=pack.max_event_age_days):
+        return ReasonCode.EVENT_TOO_OLD
+    return None

@@ -1,0 +1,69 @@
+"""Earning's books as the worker uses them: load, settle the budget, save."""
+
+from collections.abc import Mapping, Sequence
+
+from services.earning.desk import BudgetKey, EarningDesk
+from services.earning.domain.program import CompiledProgram, compile_program
+from services.earning.store.budget import fetch_slice
+from services.earning.store.load import LOAD, fill_desk, load_arguments
+from services.earning.store.save import SAVE, save_arguments
+from shared.programs.versions import ProgramBook
+from shared.runtime.batch import Delivered
+from shared.runtime.ledger import Postings
+from shared.runtime.postgres import Connection
+from shared.runtime.service import DecideAgainError
+
+
+class EarningBooks:
+    """Earning alone writes its rows, so nothing is locked between load and save; claims are tested in the save."""
+
+    transactional = False
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[str, int], CompiledProgram] = {}
+        self._compiled_from: ProgramBook | None = None
+        self._drained: dict[int, set[BudgetKey]] = {}
+
+    async def load(
+        self, connection: Connection, partition: int, events: Sequence[Delivered], programs: ProgramBook
+    ) -> tuple[EarningDesk, dict[object, bytes]]:
+        desk = EarningDesk(partition=partition, programs=programs, compiled=self._compile(programs))
+        if not events:
+            return desk, {}
+        row = await connection.fetchrow(LOAD.sql, *LOAD.arguments(load_arguments(partition, events)))
+        if row is None:
+            raise RuntimeError("The load answered no row; its statement always yields one.")
+        fill_desk(desk, dict(row))
+        for key in self._drained.pop(partition, ()):
+            desk.slices[key].final = True
+        return desk, dict(zip(row["inbox_keys"] or (), row["inbox_hashes"] or (), strict=True))
+
+    async def settle(self, connection: Connection, desk: EarningDesk) -> None:
+        """Fetch what the slices lack; a budget that is drained is known as such for the next decision only."""
+        short = {
+            key: entry.spent_minor - entry.left_minor
+            for key, entry in desk.slices.items()
+            if entry.spent_minor > entry.left_minor
+        }
+        if not short:
+            return
+        for key in sorted(short):
+            if not await fetch_slice(connection, desk.partition, key, short[key]):
+                self._drained.setdefault(desk.partition, set()).add(key)
+        raise DecideAgainError(f"slices fetched for {sorted(short)}")
+
+    async def save(self, connection: Connection, postings: Postings, epoch: int, desk: EarningDesk) -> bool:
+        arguments = {**postings.arguments(epoch, desk.outbox), **save_arguments(desk)}
+        row = await connection.fetchrow(SAVE.sql, *SAVE.arguments(arguments))
+        return row is not None and row["open"] == 1
+
+    def _compile(self, programs: ProgramBook) -> Mapping[tuple[str, int], CompiledProgram]:
+        """Each standing version once: the first record of a version counts, so it never changes."""
+        if programs is not self._compiled_from:
+            for program_id in programs.programs():
+                for version in programs.versions(program_id):
+                    key = (program_id, version.version)
+                    if key not in self._compiled:
+                        self._compiled[key] = compile_program(version.pack)
+            self._compiled_from = programs
+        return self._compiled

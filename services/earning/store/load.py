@@ -1,0 +1,260 @@
+"""One query: the facts of every member and receipt of a batch."""
+
+from base64 import b64decode
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from services.earning.desk import (
+    ClaimEntry,
+    EarningDesk,
+    GrantEntry,
+    GrantLineEntry,
+    LineEntry,
+    MemberEntry,
+    ReceiptEntry,
+    RefundReference,
+    SliceEntry,
+    WaitingEntry,
+    key_of_receipt,
+)
+from services.earning.domain.facts import EarnFacts
+from services.earning.domain.refund import Claim
+from shared.events.member_registered import MemberRegistered
+from shared.events.purchase_completed import PurchaseCompleted
+from shared.events.purchase_delivered import PurchaseDelivered
+from shared.events.purchase_refunded import PurchaseRefunded
+from shared.runtime.batch import Delivered
+from shared.runtime.ledger import INBOX_COLUMNS, unpack_headers
+from shared.runtime.statement import load_statement
+
+LOAD = load_statement(
+    {
+        **INBOX_COLUMNS,
+        "members": """
+            SELECT json_agg(m) FROM member m
+              JOIN unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id)
+                   USING (program_id, member_id)
+        """,
+        # receipts named by the batch, and those that a refund without receipt may take from
+        "receipts": """
+            SELECT json_agg(json_build_object(
+                       'receipt', r,
+                       'lines', (SELECT json_agg(l ORDER BY l.position)
+                                   FROM receipt_line l WHERE l.receipt_key = r.receipt_key),
+                       'grants', (SELECT json_agg(g ORDER BY g.grant_id)
+                                    FROM issued_grant g WHERE g.receipt_key = r.receipt_key)))
+              FROM receipt r
+             WHERE r.receipt_key = ANY(:receipt_key::uuid[])
+                OR r.receipt_key IN (
+                   SELECT l.receipt_key
+                     FROM unnest(:sku_program::text[], :sku_member::text[], :sku::text[])
+                          AS s (program_id, member_id, sku)
+                     JOIN receipt_line l USING (program_id, member_id, sku)
+                    WHERE l.refunded_quantity < l.quantity)
+        """,
+        "claims": """
+            SELECT json_agg(c) FROM open_claim c
+             WHERE c.state = 'open' AND c.receipt_key = ANY(:receipt_key::uuid[])
+        """,
+        "claims_by_sku": """
+            SELECT json_agg(c) FROM open_claim c
+             WHERE c.state = 'open' AND c.receipt_key IS NULL
+               AND (c.program_id, c.member_id) IN (
+                   SELECT * FROM unnest(:buyer_program::text[], :buyer_id::text[]))
+        """,
+        "waiting": """
+            SELECT json_agg(json_build_object('row', w, 'key', encode(w.record_key, 'base64'),
+                                              'value', encode(w.record_value, 'base64'),
+                                              'hash', encode(w.content_hash, 'hex')) ORDER BY w.position)
+              FROM (SELECT * FROM waiting_event WHERE event_key = ANY(:event_keys::uuid[])
+                    UNION
+                    SELECT w.* FROM waiting_event w
+                      JOIN unnest(:new_program::text[], :new_member::text[]) AS n (program_id, member_id)
+                           USING (program_id, member_id)) AS w
+        """,
+        "slices": """
+            SELECT json_agg(s) FROM budget_slice s
+             WHERE s.partition = :partition AND s.program_id = ANY(:programs::text[])
+        """,
+    }
+)
+
+
+def load_arguments(partition: int, events: Sequence[Delivered]) -> dict[str, object]:
+    """Which members, receipts and SKUs the batch's events touch."""
+    members: dict[tuple[str, str], None] = {}
+    buyers: dict[tuple[str, str], None] = {}
+    new: dict[tuple[str, str], None] = {}
+    receipts: dict[UUID, None] = {}
+    skus: dict[tuple[str, str, str], None] = {}
+    for delivered in events:
+        body = delivered.required_event.data
+        if not isinstance(body, PurchaseCompleted | PurchaseRefunded | PurchaseDelivered | MemberRegistered):
+            continue
+        if body.member_id is not None:
+            members[body.program_id, body.member_id] = None
+        if isinstance(body, MemberRegistered):
+            new[body.program_id, body.member_id] = None
+        elif body.receipt_id is not None:
+            receipts[key_of_receipt(body.program_id, body.merchant_id, body.receipt_id)] = None
+        elif isinstance(body, PurchaseRefunded) and body.member_id is not None:
+            for line in body.lines:
+                skus[body.program_id, body.member_id, line.sku] = None
+        if isinstance(body, PurchaseCompleted) and body.member_id is not None:
+            buyers[body.program_id, body.member_id] = None
+    return {
+        "partition": partition,
+        "event_keys": [delivered.required_event.event_key for delivered in events],
+        "member_program": [program for program, _ in members],
+        "member_id": [member for _, member in members],
+        "buyer_program": [program for program, _ in buyers],
+        "buyer_id": [member for _, member in buyers],
+        "new_program": [program for program, _ in new],
+        "new_member": [member for _, member in new],
+        "receipt_key": list(receipts),
+        "sku_program": [program for program, _, _ in skus],
+        "sku_member": [member for _, member, _ in skus],
+        "sku": [sku for _, _, sku in skus],
+        "programs": list(
+            {program for program, _ in members}
+            | {getattr(delivered.required_event.data, "program_id", "") for delivered in events}
+        ),
+    }
+
+
+def fill_desk(desk: EarningDesk, row: Mapping[str, Any]) -> None:
+    """Put the loaded facts on the desk."""
+    for stored in _rows(row["members"]):
+        desk.members[stored["program_id"], stored["member_id"]] = MemberEntry(
+            datetime.fromisoformat(stored["registered_at"]), stored["phone_verified"], stored["listed_party"]
+        )
+    for stored in _rows(row["receipts"]):
+        desk.put_receipt(receipt_of(stored["receipt"], stored["lines"] or [], stored["grants"] or []))
+    for stored in (*_rows(row["claims"]), *_rows(row["claims_by_sku"])):
+        desk.put_claim(_claim(stored))
+    for stored in _rows(row["waiting"]):
+        entry = _waiting(stored)
+        desk.waiting[entry.event_key] = entry
+    for stored in _rows(row["slices"]):
+        desk.slices[stored["program_id"], stored["budget_id"]] = SliceEntry(
+            stored["reserved_minor"] - stored["spent_minor"]
+        )
+
+
+def _rows(column: str | None) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = orjson.loads(column) if column else []
+    return rows
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def receipt_of(
+    stored: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], grants: Sequence[Mapping[str, Any]]
+) -> ReceiptEntry:
+    """A stored receipt with its lines and grants."""
+    purchase = stored["purchase"]
+    return ReceiptEntry(
+        UUID(stored["receipt_key"]),
+        stored["program_id"],
+        stored["merchant_id"],
+        stored["receipt_id"],
+        stored["member_id"],
+        None if stored["event_key"] is None else UUID(stored["event_key"]),
+        stored["event_source"],
+        stored["event_id"],
+        _time(stored["event_time"]),
+        stored["outcome"],
+        stored["code"],
+        stored["rule_version"],
+        EarnFacts() if stored["facts"] is None else EarnFacts.from_json(stored["facts"]),
+        None if purchase is None else PurchaseCompleted.model_validate_json(orjson.dumps(purchase)),
+        stored["returned_points_minor"],
+        stored["returned_voucher_minor"],
+        stored["revision"],
+        [
+            LineEntry(
+                line["line_id"],
+                line["position"],
+                line["sku"],
+                line["quantity"],
+                line["net_minor"],
+                line["refunded_quantity"],
+                line["refunded_net_minor"],
+            )
+            for line in lines
+        ],
+        [grant_of(grant) for grant in grants],
+    )
+
+
+def grant_of(stored: Mapping[str, Any]) -> GrantEntry:
+    """A stored grant with its lines."""
+    event_time = datetime.fromisoformat(stored["event_time"])
+    return GrantEntry(
+        UUID(stored["grant_id"]),
+        UUID(stored["event_key"]),
+        stored["class"],
+        stored["budget_id"],
+        stored["points"],
+        stored["clawed_back"],
+        stored["cost_minor"],
+        stored["cost_returned_minor"],
+        [
+            GrantLineEntry(
+                line["line_id"],
+                line["sku"],
+                tuple(line["labels"]),
+                line["points"],
+                line["clawed_back"],
+                tuple((rule, points) for rule, points in line["rules"]),
+            )
+            for line in stored["lines"]
+        ],
+        stored["rule_version"],
+        event_time,
+        _time(stored["available_at"]),
+        _time(stored["expires_at"]),
+        stored["correlation_id"],
+    )
+
+
+def _claim(stored: Mapping[str, Any]) -> ClaimEntry:
+    refund = RefundReference(
+        UUID(stored["event_key"]),
+        stored["event_source"],
+        stored["event_id"],
+        stored["refund_id"],
+        datetime.fromisoformat(stored["refunded_at"]),
+        stored["points_minor"],
+        stored["voucher_minor"],
+    )
+    return ClaimEntry(
+        UUID(stored["claim_id"]),
+        refund,
+        stored["program_id"],
+        stored["member_id"],
+        None if stored["receipt_key"] is None else UUID(stored["receipt_key"]),
+        Claim(stored["line_index"], stored["line_id"], stored["sku"], stored["quantity"], stored["net_minor"]),
+    )
+
+
+def _waiting(stored: Mapping[str, Any]) -> WaitingEntry:
+    row = stored["row"]
+    return WaitingEntry(
+        UUID(row["event_key"]),
+        bytes.fromhex(stored["hash"]),
+        row["program_id"],
+        row["member_id"],
+        row["event_type"],
+        datetime.fromisoformat(row["arrival"]),
+        None,
+        b64decode(stored["key"]),
+        b64decode(stored["value"]),
+        unpack_headers(orjson.dumps(row["headers"]).decode()),
+    )

@@ -1,0 +1,89 @@
+"""What the API reads: a receipt for its explanation, an event's or receipt's story for a trace, budgets."""
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from shared.runtime.postgres import Pool
+
+_RECEIPT = """
+SELECT json_build_object(
+           'receipt', r,
+           'lines', (SELECT json_agg(l ORDER BY l.position) FROM receipt_line l WHERE l.receipt_key = r.receipt_key),
+           'grants', (SELECT json_agg(g ORDER BY g.grant_id) FROM issued_grant g WHERE g.receipt_key = r.receipt_key),
+           'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d WHERE d.receipt_key = r.receipt_key))
+  FROM receipt r WHERE r.receipt_key = $1
+"""
+# By event id, receipt id, grant id or claw-back id: first the stories it belongs to, then everything in them.
+_TRACE = """
+WITH story AS (
+    SELECT correlation_id FROM decision WHERE event_id = $1
+    UNION SELECT correlation_id FROM decision WHERE receipt_key = ANY($3::uuid[])
+    UNION SELECT correlation_id FROM issued_grant WHERE grant_id = $2
+    UNION SELECT g.correlation_id FROM claw_back c JOIN issued_grant g USING (grant_id) WHERE c.claw_back_id = $2
+    UNION SELECT $1 WHERE EXISTS (SELECT FROM decision WHERE correlation_id = $1)
+)
+SELECT json_build_object(
+    'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d JOIN story USING (correlation_id)),
+    'grants', (SELECT json_agg(g ORDER BY g.event_time) FROM issued_grant g JOIN story USING (correlation_id)),
+    'claw_backs', (SELECT json_agg(c ORDER BY c.claw_back_id) FROM claw_back c
+                     JOIN issued_grant g USING (grant_id) JOIN story USING (correlation_id)))
+"""
+_RECEIPT_KEYS = "SELECT receipt_key FROM receipt WHERE receipt_id = $1 LIMIT 20"
+_BUDGETS = """
+SELECT b.program_id, b.budget_id, b.approved_minor, b.remainder_minor,
+       b.approved_minor - b.remainder_minor - coalesce(sum(s.reserved_minor), 0)::bigint AS unaccounted_minor,
+       coalesce(sum(s.spent_minor), 0)::bigint AS spent_minor
+  FROM budget b LEFT JOIN budget_slice s USING (program_id, budget_id)
+ WHERE b.program_id = $1
+ GROUP BY b.program_id, b.budget_id ORDER BY b.budget_id
+"""
+_OUTCOMES = """
+SELECT event_type, outcome, code, count(*) AS events FROM decision
+ WHERE program_id = $1 GROUP BY event_type, outcome, code ORDER BY event_type, outcome, code
+"""
+_PROGRESS = """
+SELECT (SELECT coalesce(sum(points), 0)::bigint FROM issued_grant WHERE program_id = $1) AS issued,
+       (SELECT coalesce(sum(points), 0)::bigint FROM claw_back WHERE program_id = $1) AS clawed_back,
+       (SELECT count(*) FROM open_claim WHERE program_id = $1 AND state = 'open') AS open_claims,
+       (SELECT count(*) FROM waiting_event WHERE program_id = $1) AS waiting,
+       (SELECT count(*) FROM outbox) AS outbox
+"""
+_OFFSETS = "SELECT * FROM partition_offset ORDER BY topic, partition"
+
+
+async def receipt(pool: Pool, receipt_key: UUID) -> dict[str, Any] | None:
+    """The receipt with its lines, grants and decisions, or None."""
+    row = await pool.fetchval(_RECEIPT, receipt_key)
+    return None if row is None else orjson.loads(row)
+
+
+async def trace(pool: Pool, wanted: str) -> dict[str, list[dict[str, Any]]]:
+    """Every decision, grant and claw-back of the stories that `wanted` belongs to."""
+    keys = [row["receipt_key"] for row in await pool.fetch(_RECEIPT_KEYS, wanted)]
+    found = orjson.loads(await pool.fetchval(_TRACE, wanted, _uuid(wanted), keys))
+    return {name: rows or [] for name, rows in found.items()}
+
+
+async def budgets(pool: Pool, program_id: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in await pool.fetch(_BUDGETS, program_id)]
+
+
+async def outcomes(pool: Pool, program_id: str) -> list[dict[str, Any]]:
+    """How many events of each type ended how."""
+    return [dict(row) for row in await pool.fetch(_OUTCOMES, program_id)]
+
+
+async def progress(pool: Pool, program_id: str) -> dict[str, Any]:
+    """Totals for a live display, and what became of every offset."""
+    row = await pool.fetchrow(_PROGRESS, program_id)
+    offsets = await pool.fetch(_OFFSETS)
+    return {**dict(row or {}), "offsets": [dict(offset) for offset in offsets]}
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

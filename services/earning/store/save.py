@@ -1,0 +1,391 @@
+"""One statement: everything a batch decided, behind the gate."""
+
+from collections.abc import Iterable
+from operator import attrgetter
+
+import orjson
+
+from services.earning.desk import EarningDesk, GrantEntry, ReceiptEntry
+from shared.runtime.gate import BATCH_GATE
+from shared.runtime.ledger import BATCH_PARTS, pack_headers
+from shared.runtime.statement import Part, gated_statement
+
+PARTS = (
+    Part(
+        "member_rows",
+        """
+        INSERT INTO member AS m (program_id, member_id, registered_at, phone_verified, listed_party)
+        SELECT n.* FROM gate, unnest(:me_program::text[], :me_member::text[], :me_registered::timestamptz[],
+                                     :me_verified::boolean[], :me_listed::boolean[]) AS n
+         ORDER BY 1, 2
+        ON CONFLICT (program_id, member_id) DO UPDATE
+           SET registered_at = excluded.registered_at, phone_verified = excluded.phone_verified,
+               listed_party = excluded.listed_party
+        """,
+    ),
+    Part(
+        "waiting_rows",
+        """
+        INSERT INTO waiting_event (event_key, content_hash, program_id, member_id, event_type, arrival, deadline,
+                                   record_key, record_value, headers)
+        SELECT event_key, content_hash, program_id, member_id, event_type, arrival, deadline, record_key,
+               record_value, headers::json
+          FROM gate, unnest(:wa_key::uuid[], :wa_hash::bytea[], :wa_program::text[], :wa_member::text[],
+                            :wa_type::text[], :wa_arrival::timestamptz[], :wa_deadline::timestamptz[],
+                            :wa_record_key::bytea[], :wa_value::bytea[], :wa_headers::text[])
+               WITH ORDINALITY AS w (event_key, content_hash, program_id, member_id, event_type, arrival, deadline,
+                                     record_key, record_value, headers, position)
+         ORDER BY w.position
+        """,
+    ),
+    Part(
+        "released_rows",
+        "DELETE FROM waiting_event USING gate WHERE event_key = ANY(:released::uuid[]) RETURNING 1",
+        expects="released",
+    ),
+    # A plain INSERT: the same receipt on two partitions at once has one winner, the other decides again.
+    Part(
+        "receipt_rows",
+        """
+        INSERT INTO receipt (receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source,
+                             event_id, event_time, outcome, code, rule_version, facts, purchase,
+                             returned_points_minor, returned_voucher_minor)
+        SELECT receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source, event_id,
+               event_time, outcome, code, rule_version, facts::json, purchase::json, points_minor, voucher_minor
+          FROM gate, unnest(:re_key::uuid[], :re_program::text[], :re_merchant::text[], :re_receipt::text[],
+                            :re_member::text[], :re_event_key::uuid[], :re_source::text[], :re_event_id::text[],
+                            :re_time::timestamptz[], :re_outcome::text[], :re_code::text[], :re_version::integer[],
+                            :re_facts::text[], :re_purchase::text[], :re_points::bigint[], :re_voucher::bigint[])
+               AS r (receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source, event_id,
+                     event_time, outcome, code, rule_version, facts, purchase, points_minor, voucher_minor)
+         ORDER BY receipt_key
+        """,
+    ),
+    Part(
+        "receipt_changes",
+        """
+        UPDATE receipt AS r
+           SET member_id = c.member_id, event_key = c.event_key, event_source = c.event_source,
+               event_id = c.event_id, event_time = c.event_time, outcome = c.outcome, code = c.code,
+               rule_version = c.rule_version, facts = c.facts::json, purchase = c.purchase::json,
+               returned_points_minor = c.points_minor, returned_voucher_minor = c.voucher_minor,
+               revision = r.revision + 1
+          FROM gate, (SELECT * FROM unnest(
+                   :rc_key::uuid[], :rc_revision::integer[], :rc_member::text[], :rc_event_key::uuid[],
+                   :rc_source::text[], :rc_event_id::text[], :rc_time::timestamptz[], :rc_outcome::text[],
+                   :rc_code::text[], :rc_version::integer[], :rc_facts::text[], :rc_purchase::text[],
+                   :rc_points::bigint[], :rc_voucher::bigint[])
+                   AS c (receipt_key, revision, member_id, event_key, event_source, event_id, event_time, outcome,
+                         code, rule_version, facts, purchase, points_minor, voucher_minor)
+                ORDER BY receipt_key) AS c
+         WHERE r.receipt_key = c.receipt_key AND r.revision = c.revision
+        RETURNING 1
+        """,
+        expects="rc_key",
+    ),
+    Part(
+        "line_rows",
+        """
+        INSERT INTO receipt_line (receipt_key, line_id, position, program_id, member_id, sku, event_time, quantity,
+                                  net_minor, refunded_quantity, refunded_net_minor)
+        SELECT l.* FROM gate, unnest(
+                   :li_key::uuid[], :li_id::text[], :li_position::integer[], :li_program::text[], :li_member::text[],
+                   :li_sku::text[], :li_time::timestamptz[], :li_quantity::integer[], :li_net::bigint[],
+                   :li_back::integer[], :li_back_net::bigint[]) AS l
+        """,
+    ),
+    Part(
+        "line_changes",
+        """
+        UPDATE receipt_line AS l
+           SET refunded_quantity = c.quantity, refunded_net_minor = c.net_minor
+          FROM gate, unnest(:lc_key::uuid[], :lc_id::text[], :lc_quantity::integer[], :lc_net::bigint[])
+               AS c (receipt_key, line_id, quantity, net_minor)
+         WHERE l.receipt_key = c.receipt_key AND l.line_id = c.line_id
+        RETURNING 1
+        """,
+        expects="lc_key",
+    ),
+    Part(
+        "decision_rows",
+        """
+        INSERT INTO decision (event_key, program_id, member_id, event_type, event_source, event_id, event_time,
+                              arrival, outcome, code, would_have_earned, receipt_key, correlation_id)
+        SELECT d.* FROM gate, unnest(
+                   :de_key::uuid[], :de_program::text[], :de_member::text[], :de_type::text[], :de_source::text[],
+                   :de_id::text[], :de_time::timestamptz[], :de_arrival::timestamptz[], :de_outcome::text[],
+                   :de_code::text[], :de_would::bigint[], :de_receipt::uuid[], :de_correlation::text[]) AS d
+        """,
+    ),
+    Part(
+        "grant_rows",
+        """
+        INSERT INTO issued_grant (grant_id, event_key, receipt_key, program_id, member_id, class, budget_id, points,
+                                  clawed_back, cost_minor, cost_returned_minor, lines, rule_version, event_time,
+                                  available_at, expires_at, correlation_id)
+        SELECT grant_id, event_key, receipt_key, program_id, member_id, class, budget_id, points, clawed_back,
+               cost_minor, cost_returned_minor, lines::json, rule_version, event_time, available_at, expires_at,
+               correlation_id
+          FROM gate, unnest(
+                   :gr_id::uuid[], :gr_event::uuid[], :gr_receipt::uuid[], :gr_program::text[], :gr_member::text[],
+                   :gr_class::text[], :gr_budget::text[], :gr_points::bigint[], :gr_clawed::bigint[],
+                   :gr_cost::bigint[], :gr_cost_back::bigint[], :gr_lines::text[], :gr_version::integer[],
+                   :gr_time::timestamptz[], :gr_available::timestamptz[], :gr_expires::timestamptz[],
+                   :gr_correlation::text[])
+               AS g (grant_id, event_key, receipt_key, program_id, member_id, class, budget_id, points, clawed_back,
+                     cost_minor, cost_returned_minor, lines, rule_version, event_time, available_at, expires_at,
+                     correlation_id)
+        """,
+    ),
+    Part(
+        "grant_changes",
+        """
+        UPDATE issued_grant AS g
+           SET clawed_back = c.clawed_back, cost_returned_minor = c.cost_minor, lines = c.lines::json,
+               available_at = c.available_at
+          FROM gate, unnest(:gc_id::uuid[], :gc_clawed::bigint[], :gc_cost::bigint[], :gc_lines::text[],
+                            :gc_available::timestamptz[])
+               AS c (grant_id, clawed_back, cost_minor, lines, available_at)
+         WHERE g.grant_id = c.grant_id
+        RETURNING 1
+        """,
+        expects="gc_id",
+    ),
+    Part(
+        "claw_back_rows",
+        """
+        INSERT INTO claw_back (claw_back_id, grant_id, event_key, program_id, member_id, refund_id, points, cost_minor)
+        SELECT c.* FROM gate, unnest(:cb_id::uuid[], :cb_grant::uuid[], :cb_event::uuid[], :cb_program::text[],
+                                     :cb_member::text[], :cb_refund::text[], :cb_points::bigint[],
+                                     :cb_cost::bigint[]) AS c
+        """,
+    ),
+    Part(
+        "claim_rows",
+        """
+        INSERT INTO open_claim (claim_id, event_key, event_source, event_id, refund_id, program_id, member_id,
+                                receipt_key, refunded_at, line_index, line_id, sku, quantity, net_minor, points_minor,
+                                voucher_minor, state, settled_by)
+        SELECT c.* FROM gate, unnest(
+                   :cl_id::uuid[], :cl_event::uuid[], :cl_source::text[], :cl_event_id::text[], :cl_refund::text[],
+                   :cl_program::text[], :cl_member::text[], :cl_receipt::uuid[], :cl_time::timestamptz[],
+                   :cl_index::integer[], :cl_line::text[], :cl_sku::text[], :cl_quantity::integer[],
+                   :cl_net::bigint[], :cl_points::bigint[], :cl_voucher::bigint[], :cl_state::text[],
+                   :cl_settled::uuid[]) AS c
+        """,
+    ),
+    Part(
+        "claim_changes",
+        """
+        UPDATE open_claim AS o SET state = 'settled', settled_by = c.settled_by
+          FROM gate, unnest(:cc_id::uuid[], :cc_settled::uuid[]) AS c (claim_id, settled_by)
+         WHERE o.claim_id = c.claim_id AND o.state = 'open'
+        RETURNING 1
+        """,
+        expects="cc_id",
+    ),
+    # Spending inside the slice is tested here, not only in memory (architecture.md, write path 8).
+    Part(
+        "slice_changes",
+        """
+        UPDATE budget_slice AS s SET spent_minor = s.spent_minor + c.spent
+          FROM gate, unnest(:sl_program::text[], :sl_budget::text[], :sl_spent::bigint[])
+               AS c (program_id, budget_id, spent)
+         WHERE s.partition = :partition AND s.program_id = c.program_id AND s.budget_id = c.budget_id
+           AND s.spent_minor + c.spent <= s.reserved_minor
+        RETURNING 1
+        """,
+        expects="sl_program",
+    ),
+)
+SAVE = gated_statement(BATCH_GATE, (*BATCH_PARTS, *PARTS))
+
+
+def save_arguments(desk: EarningDesk) -> dict[str, object]:
+    """Every parameter of PARTS; rows in the order in which they were decided, claims sorted by the statement."""
+    touched = [receipt for receipt in desk.receipts.values() if receipt.changed]
+    new = [receipt for receipt in touched if receipt.revision == 0]
+    changed = [receipt for receipt in touched if receipt.revision > 0]
+    return {
+        **_member_arguments(desk),
+        **_waiting_arguments(desk),
+        **_receipt_arguments("re", new),
+        "re_program": [receipt.program_id for receipt in new],
+        "re_merchant": [receipt.merchant_id for receipt in new],
+        "re_receipt": [receipt.receipt_id for receipt in new],
+        **_receipt_arguments("rc", changed),
+        "rc_revision": [receipt.revision for receipt in changed],
+        **_line_arguments(touched),
+        **_decision_arguments(desk),
+        **_grant_arguments(touched),
+        **_claim_arguments(desk),
+        **_slice_arguments(desk),
+    }
+
+
+def _member_arguments(desk: EarningDesk) -> dict[str, object]:
+    keys = sorted(desk.changed_members)
+    entries = [desk.members[key] for key in keys]
+    return {
+        "me_program": [program for program, _ in keys],
+        "me_member": [member for _, member in keys],
+        "me_registered": [entry.registered_at for entry in entries],
+        "me_verified": [entry.phone_verified for entry in entries],
+        "me_listed": [entry.listed_party for entry in entries],
+    }
+
+
+def _waiting_arguments(desk: EarningDesk) -> dict[str, object]:
+    new = [entry for entry in desk.waiting.values() if entry.new]
+    return {
+        "wa_key": [entry.event_key for entry in new],
+        "wa_hash": [entry.content_hash for entry in new],
+        "wa_program": [entry.program_id for entry in new],
+        "wa_member": [entry.member_id for entry in new],
+        "wa_type": [entry.event_type for entry in new],
+        "wa_arrival": [entry.arrival for entry in new],
+        "wa_deadline": [entry.deadline for entry in new],
+        "wa_record_key": [entry.record_key for entry in new],
+        "wa_value": [entry.record_value for entry in new],
+        "wa_headers": [pack_headers(entry.headers) for entry in new],
+        "released": desk.released,
+    }
+
+
+def _receipt_arguments(prefix: str, receipts: list[ReceiptEntry]) -> dict[str, object]:
+    return {
+        f"{prefix}_key": [receipt.receipt_key for receipt in receipts],
+        f"{prefix}_member": [receipt.member_id for receipt in receipts],
+        f"{prefix}_event_key": [receipt.event_key for receipt in receipts],
+        f"{prefix}_source": [receipt.event_source for receipt in receipts],
+        f"{prefix}_event_id": [receipt.event_id for receipt in receipts],
+        f"{prefix}_time": [receipt.event_time for receipt in receipts],
+        f"{prefix}_outcome": [receipt.outcome for receipt in receipts],
+        f"{prefix}_code": [receipt.code for receipt in receipts],
+        f"{prefix}_version": [receipt.rule_version for receipt in receipts],
+        f"{prefix}_facts": [orjson.dumps(receipt.facts.to_json()).decode() for receipt in receipts],
+        f"{prefix}_purchase": [
+            None if receipt.purchase is None else receipt.purchase.model_dump_json(exclude_defaults=True)
+            for receipt in receipts
+        ],
+        f"{prefix}_points": [receipt.returned_points_minor for receipt in receipts],
+        f"{prefix}_voucher": [receipt.returned_voucher_minor for receipt in receipts],
+    }
+
+
+def _line_arguments(receipts: list[ReceiptEntry]) -> dict[str, object]:
+    new = [(receipt, line) for receipt in receipts if receipt.lines_new for line in receipt.lines]
+    changed = [
+        (receipt.receipt_key, line)
+        for receipt in receipts
+        if not receipt.lines_new
+        for line in receipt.lines
+        if line.changed
+    ]
+    return {
+        "li_key": [receipt.receipt_key for receipt, _ in new],
+        "li_id": [line.line_id for _, line in new],
+        "li_position": [line.position for _, line in new],
+        "li_program": [receipt.program_id for receipt, _ in new],
+        "li_member": [receipt.member_id for receipt, _ in new],
+        "li_sku": [line.sku for _, line in new],
+        "li_time": [receipt.event_time for receipt, _ in new],
+        "li_quantity": [line.quantity for _, line in new],
+        "li_net": [line.net_minor for _, line in new],
+        "li_back": [line.refunded_quantity for _, line in new],
+        "li_back_net": [line.refunded_net_minor for _, line in new],
+        "lc_key": [key for key, _ in changed],
+        "lc_id": [line.line_id for _, line in changed],
+        "lc_quantity": [line.refunded_quantity for _, line in changed],
+        "lc_net": [line.refunded_net_minor for _, line in changed],
+    }
+
+
+def _decision_arguments(desk: EarningDesk) -> dict[str, object]:
+    events = [row.delivered.required_event for row in desk.decisions]
+    return {
+        "de_key": [event.event_key for event in events],
+        "de_program": [row.program_id for row in desk.decisions],
+        "de_member": [row.member_id for row in desk.decisions],
+        "de_type": [event.type for event in events],
+        "de_source": [event.source for event in events],
+        "de_id": [event.id for event in events],
+        "de_time": [event.time for event in events],
+        "de_arrival": [row.delivered.arrival for row in desk.decisions],
+        "de_outcome": [row.outcome for row in desk.decisions],
+        "de_code": [row.code for row in desk.decisions],
+        "de_would": [row.would_have_earned for row in desk.decisions],
+        "de_receipt": [row.receipt_key for row in desk.decisions],
+        "de_correlation": [row.correlation_id for row in desk.decisions],
+    }
+
+
+def _grant_arguments(receipts: list[ReceiptEntry]) -> dict[str, object]:
+    new = [(receipt, grant) for receipt in receipts for grant in receipt.grants if grant.new]
+    changed = [grant for receipt in receipts for grant in receipt.grants if grant.changed and not grant.new]
+    return {
+        "gr_id": [grant.grant_id for _, grant in new],
+        "gr_event": [grant.event_key for _, grant in new],
+        "gr_receipt": [receipt.receipt_key for receipt, _ in new],
+        "gr_program": [receipt.program_id for receipt, _ in new],
+        "gr_member": [receipt.member_id for receipt, _ in new],
+        "gr_class": [grant.points_class for _, grant in new],
+        "gr_budget": [grant.budget_id for _, grant in new],
+        "gr_points": [grant.points for _, grant in new],
+        "gr_clawed": [grant.clawed_back for _, grant in new],
+        "gr_cost": [grant.cost_minor for _, grant in new],
+        "gr_cost_back": [grant.cost_returned_minor for _, grant in new],
+        "gr_lines": [_grant_lines(grant) for _, grant in new],
+        "gr_version": [grant.rule_version for _, grant in new],
+        "gr_time": [grant.event_time for _, grant in new],
+        "gr_available": [grant.available_at for _, grant in new],
+        "gr_expires": [grant.expires_at for _, grant in new],
+        "gr_correlation": [grant.correlation_id for _, grant in new],
+        "gc_id": [grant.grant_id for grant in changed],
+        "gc_clawed": [grant.clawed_back for grant in changed],
+        "gc_cost": [grant.cost_returned_minor for grant in changed],
+        "gc_lines": [_grant_lines(grant) for grant in changed],
+        "gc_available": [grant.available_at for grant in changed],
+    }
+
+
+def _grant_lines(grant: GrantEntry) -> str:
+    return orjson.dumps(grant.lines).decode()
+
+
+def _claim_arguments(desk: EarningDesk) -> dict[str, object]:
+    claims = [claim for listed in desk.claims.values() for claim in listed]
+    new = [claim for claim in claims if claim.new]
+    changed = [claim for claim in claims if claim.changed and not claim.new]
+    return {
+        **_columns("cb", desk.claw_backs, {
+            "id": "claw_back_id", "grant": "grant_id", "event": "event_key", "program": "program_id",
+            "member": "member_id", "refund": "refund_id", "points": "points", "cost": "cost_minor",
+        }),
+        **_columns("cl", new, {
+            "id": "claim_id", "event": "refund.event_key", "source": "refund.source", "event_id": "refund.event_id",
+            "refund": "refund.refund_id", "program": "program_id", "member": "member_id", "receipt": "receipt_key",
+            "time": "refund.time", "index": "claim.index", "line": "claim.line_id", "sku": "claim.sku",
+            "quantity": "claim.quantity", "net": "claim.net_minor", "points": "refund.points_minor",
+            "voucher": "refund.voucher_minor", "settled": "settled_by",
+        }),
+        "cl_state": ["open" if claim.settled_by is None else "settled" for claim in new],
+        "cc_id": [claim.claim_id for claim in changed],
+        "cc_settled": [claim.settled_by for claim in changed],
+    }  # fmt: skip
+
+
+def _slice_arguments(desk: EarningDesk) -> dict[str, object]:
+    moved = sorted((key, entry.spent_minor) for key, entry in desk.slices.items() if entry.spent_minor)
+    return {
+        "sl_program": [program for (program, _), _ in moved],
+        "sl_budget": [budget for (_, budget), _ in moved],
+        "sl_spent": [spent for _, spent in moved],
+    }
+
+
+def _columns(prefix: str, rows: Iterable[object], attributes: dict[str, str]) -> dict[str, object]:
+    listed = list(rows)
+    return {
+        f"{prefix}_{name}": [attrgetter(attribute)(row) for row in listed] for name, attribute in attributes.items()
+    }

@@ -1,0 +1,22 @@
+"""Paths that must not exist, by the red line that forbids them (C07, C08, C13, C14)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from shared.events.reason_codes import ReasonCode
+
+_PROHIBITED: Final[Mapping[str, ReasonCode]] = {
+    "transfer": ReasonCode.TRANSFER_PROHIBITED,
+    "exchange": ReasonCode.CROSS_ISSUER_EXCHANGE_PROHIBITED,
+    "cashout": ReasonCode.CASH_OUT_PROHIBITED,
+    "topup": ReasonCode.POINTS_SALE_PROHIBITED,
+}
+
+
+def prohibition(path: str) -> ReasonCode | None:
+    """The code a path is refused with: its first segment named so, in any case, spelling or number."""
+    for segment in path.split("/"):
+        name = segment.lower().replace("-", "").replace("_", "").removesuffix("s")
+        if name in _PROHIBITED:
+            return _PROHIBITED[name]
+    return None

@@ -1,0 +1,1 @@
+"""Replay of UCI's Online Retail file as POS events."""

@@ -1,0 +1,1 @@
+"""Simulated POS traffic of a fruit shop, with an expectation of its points."""

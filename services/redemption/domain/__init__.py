@@ -1,0 +1,1 @@
+"""What points do once they are granted: pure functions over frozen wallets and lots."""

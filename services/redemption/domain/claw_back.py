@@ -1,0 +1,122 @@
+"""Taking back points of a grant because of a refund; never silently dropped (C19)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from uuid import UUID
+
+from services.redemption.domain.lot import Account, Lot, LotPoints, LotState, Movement
+from services.redemption.domain.wallet import Wallet, shares
+
+
+class Policy(StrEnum):
+    """What becomes of points that were spent before the refund (points.md, "Refunds")."""
+
+    DEFICIT = "deficit"
+    WITHIN_BALANCE = "within_balance"
+    ONLY_PENDING = "only_pending"
+
+
+class ClawBackRefusedError(Exception):
+    """The claw-back does not fit the books and nothing was taken; the message is for an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClawBack:
+    """The complete account: points = taken + set_off + already_gone + deficit + waived.
+
+    `taken` left the grant's own lot (`taken_from` names the account), `set_off` the member's other lots;
+    `already_gone` had expired or been forfeited and is reposted.
+    """
+
+    grant_id: UUID
+    points: int
+    policy: Policy
+    taken: int
+    taken_from: Account
+    others: tuple[LotPoints, ...]
+    already_gone: int
+    deficit: int
+    waived: int
+    wallet_before: Wallet
+    wallet_after: Wallet
+    movements: tuple[Movement, ...]
+
+    @property
+    def set_off(self) -> int:
+        return sum(share.points for share in self.others)
+
+
+def claw_back(wallet: Wallet, grant_id: UUID, points: int, policy: Policy) -> tuple[Wallet, ClawBack]:
+    """Take `points` of a grant: from its own lot first, then as the policy says. The wallet must be matured.
+
+    Raises ClawBackRefusedError for a grant the wallet has not, and for more than is left to claw back.
+    """
+    lot = _own_lot(wallet, grant_id, points)
+    left = points
+    taken = min(lot.remaining, left) if _may_take(lot, policy) else 0
+    left -= taken
+    expired = min(lot.expired, left)
+    left -= expired
+    forfeited = min(lot.forfeited, left)
+    left -= forfeited
+    own = replace(
+        lot,
+        remaining=lot.remaining - taken,
+        expired=lot.expired - expired,
+        forfeited=lot.forfeited - forfeited,
+        clawed_back=lot.clawed_back + taken + expired + forfeited,
+        recalled=lot.recalled + points,
+    )
+    after = wallet.with_lots((own,))
+    others = [] if policy is Policy.ONLY_PENDING else list(shares(after.in_spend_order(), left))
+    left -= sum(share for _, share in others)
+    deficit = left if policy is Policy.DEFICIT else 0
+    waived = left - deficit
+    after = replace(after, deficit=after.deficit + deficit, waived=after.waived + waived).with_lots(
+        other.pay_deficit(share) for other, share in others
+    )
+    movements = (
+        *_movements(own, {lot.account: taken, Account.EXPIRED: expired, Account.FORFEITED: forfeited}),
+        *(other.movement(Account.AVAILABLE, Account.CLAWED_BACK, share) for other, share in others),
+        *_movements(own, {Account.DEFICIT: deficit, Account.WAIVED: waived}),
+    )
+    told = tuple(other.share(share) for other, share in others)
+    return after, ClawBack(
+        grant_id=grant_id,
+        points=points,
+        policy=policy,
+        taken=taken,
+        taken_from=lot.account,
+        others=told,
+        already_gone=expired + forfeited,
+        deficit=deficit,
+        waived=waived,
+        wallet_before=wallet,
+        wallet_after=after,
+        movements=movements,
+    )
+
+
+def _own_lot(wallet: Wallet, grant_id: UUID, points: int) -> Lot:
+    lot = wallet.lots.get(grant_id)
+    if lot is None:
+        raise ClawBackRefusedError(
+            f"Grant {grant_id} is not in this member's wallet; replay the record once its points.granted has arrived."
+        )
+    if points <= 0:
+        raise ClawBackRefusedError(f"A claw-back of {points} points takes nothing; ask earning why it was sent.")
+    if points > lot.points - lot.recalled:
+        raise ClawBackRefusedError(
+            f"Grant {grant_id} has {lot.points - lot.recalled} points that were not yet clawed back, "
+            f"and {points} were asked for; compare it with earning's grant."
+        )
+    return lot
+
+
+def _may_take(lot: Lot, policy: Policy) -> bool:
+    return policy is not Policy.ONLY_PENDING or lot.posted is LotState.PENDING
+
+
+def _movements(lot: Lot, amounts: dict[Account, int]) -> Sequence[Movement]:
+    return [lot.movement(account, Account.CLAWED_BACK, points) for account, points in amounts.items() if points]

@@ -1,0 +1,46 @@
+"""Posting what the clock has already done to a wallet."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from services.redemption.domain.lot import Account, Lot, LotState, Movement
+from services.redemption.domain.wallet import SetOff, Wallet, set_off
+
+
+@dataclass(frozen=True, slots=True)
+class Matured:
+    """One lot that left the pending state at its `available_at`, and the deficit it repaid at once."""
+
+    lot: Lot
+    matured_at: datetime
+    points: int
+    movements: tuple[Movement, ...]
+    set_off: SetOff | None
+
+
+def mature(wallet: Wallet) -> tuple[Wallet, tuple[Matured, ...]]:
+    """Post pending → available for every lot the clock has made available, in the order of its doing.
+
+    A lot that was clawed back whole while pending changes its state and tells nothing. Doing it twice changes
+    nothing.
+    """
+    told: list[Matured] = []
+    due = [lot for lot in wallet.lots.values() if _is_due(lot)]
+    for lot in sorted(due, key=_order):
+        posted = replace(lot, posted=LotState.AVAILABLE)
+        wallet = wallet.with_lots((posted,))
+        if not lot.remaining or lot.available_at is None:
+            continue
+        movement = lot.movement(Account.PENDING, Account.AVAILABLE, lot.remaining)
+        wallet, repaid = set_off(wallet)
+        told.append(Matured(posted, lot.available_at, lot.remaining, (movement,), repaid))
+    return wallet, tuple(told)
+
+
+def _is_due(lot: Lot) -> bool:
+    return lot.posted is LotState.PENDING and lot.state is not LotState.PENDING
+
+
+def _order(lot: Lot) -> tuple[datetime, UUID]:
+    return (lot.available_at or lot.granted_at, lot.lot_id)

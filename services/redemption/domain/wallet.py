@@ -1,0 +1,74 @@
+"""A wallet: one member's lots, and what claw-backs left owing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from services.redemption.domain.lot import Account, Lot, LotPoints, LotState, Movement, spend_order
+
+
+@dataclass(frozen=True, slots=True)
+class Wallet:
+    """`deficit` is owed by the member and repaid by whatever becomes spendable (C19); `waived` was let go."""
+
+    program_id: str
+    member_id: str
+    deficit: int = 0
+    waived: int = 0
+    lots: Mapping[UUID, Lot] = field(default_factory=dict)
+
+    @property
+    def spendable(self) -> int:
+        """Points the member can spend now."""
+        return sum(lot.spendable for lot in self.lots.values())
+
+    def with_lots(self, changed: Iterable[Lot]) -> "Wallet":
+        return replace(self, lots={**self.lots, **{lot.lot_id: lot for lot in changed}})
+
+    def in_spend_order(self) -> list[Lot]:
+        """The lots that can pay, in the order in which they do."""
+        return sorted((lot for lot in self.lots.values() if lot.spendable), key=spend_order)
+
+
+def shares(lots: Iterable[Lot], wanted: int) -> Iterator[tuple[Lot, int]]:
+    """Take `wanted` points from lots in the given order, or what they have: each lot once, with its share."""
+    for lot in lots:
+        if wanted <= 0:
+            return
+        taken = min(lot.spendable, wanted)
+        wanted -= taken
+        yield lot, taken
+
+
+def open_lot(wallet: Wallet, lot: Lot) -> tuple[Wallet, Movement]:
+    """Enter a grant's lot, born pending or available as `posted` says."""
+    account = Account.PENDING if lot.posted is LotState.PENDING else Account.AVAILABLE
+    return wallet.with_lots((lot,)), lot.movement(Account.ISSUED, account, lot.points)
+
+
+@dataclass(frozen=True, slots=True)
+class SetOff:
+    """Spendable points that repaid a deficit."""
+
+    points: int
+    shares: tuple[LotPoints, ...]
+    deficit_before: int
+    deficit_after: int
+    movements: tuple[Movement, ...]
+
+
+def set_off(wallet: Wallet) -> tuple[Wallet, SetOff | None]:
+    """Whatever makes points spendable repays a deficit first (points.md, "Refunds").
+
+    None where nothing is owed or nothing can pay.
+    """
+    if not wallet.deficit:
+        return wallet, None
+    taken = list(shares(wallet.in_spend_order(), wallet.deficit))
+    points = sum(share for _, share in taken)
+    if not points:
+        return wallet, None
+    paid = replace(wallet, deficit=wallet.deficit - points).with_lots(lot.pay_deficit(share) for lot, share in taken)
+    movements = tuple(lot.movement(Account.AVAILABLE, Account.DEFICIT, share) for lot, share in taken)
+    told = tuple(lot.share(share) for lot, share in taken)
+    return paid, SetOff(points, told, wallet.deficit, paid.deficit, movements)

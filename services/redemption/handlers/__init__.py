@@ -1,0 +1,1 @@
+"""What each event means to redemption: one file per event."""

@@ -1,0 +1,56 @@
+"""points.granted: earning issued points; they become one lot."""
+
+from uuid import UUID
+
+from services.redemption.desk import OpenedLot, RedemptionDesk
+from services.redemption.domain.lot import Lot, LotState, Origin
+from services.redemption.domain.wallet import open_lot, set_off
+from services.redemption.outcomes import cause_of, tell_set_off
+from shared.events.cloudevent import Rejected
+from shared.events.points_granted import PointsGranted
+from shared.events.reason_codes import ReasonCode
+from shared.runtime.batch import Delivered, Fate
+
+
+def on_points_granted(delivered: Delivered, desk: RedemptionDesk) -> Fate:
+    """Open the grant's lot; a grant that has one already pays nothing, however late it is repeated.
+
+    A lot available from the grant's own time on is born available and repays a deficit at once. Any other is born
+    pending and matures by an event of its own, so that a rebuild, whenever it runs, posts the same rows.
+    """
+    event, granted = delivered.required_event, _data(delivered)
+    if not granted.points:
+        raise Rejected(ReasonCode.MALFORMED, f"Grant {granted.grant_id} grants no points; a grant has at least 1.")
+    lot_id = UUID(granted.grant_id)
+    if lot_id in desk.known_lots:
+        return Fate.DUPLICATE
+    member = (granted.program_id, granted.member_id)
+    at_once = granted.available_at is not None and granted.available_at <= event.time
+    state = LotState.AVAILABLE if at_once else LotState.PENDING
+    lot = Lot(
+        lot_id=lot_id,
+        grant_id=lot_id,
+        points=granted.points,
+        remaining=granted.points,
+        posted=state,
+        state=state,
+        granted_at=event.time,
+        available_at=granted.available_at,
+        expires_at=granted.expires_at,
+        origin=Origin(event.id, granted.correlation_id, granted.rule_version),
+    )
+    cause = cause_of(event)
+    wallet, movement = open_lot(desk.wallet(member), lot)
+    wallet, repaid = set_off(wallet)
+    desk.keep(member, wallet)
+    desk.known_lots.add(lot_id)
+    desk.opened[lot_id] = OpenedLot(member, event.id, granted)
+    desk.post(member, (movement,), cause)
+    tell_set_off(desk, member, repaid, cause)
+    return Fate.APPLIED
+
+
+def _data(delivered: Delivered) -> PointsGranted:
+    data = delivered.required_event.data
+    assert isinstance(data, PointsGranted)  # noqa: S101 - the runtime chooses the handler by this type
+    return data

@@ -1,0 +1,264 @@
+"""Everything a desk has decided, as one statement."""
+
+from services.redemption.desk import RedemptionDesk
+from shared.runtime.gate import BATCH_GATE
+from shared.runtime.ledger import BATCH_PARTS, OUTBOX_PART, outbox_arguments
+from shared.runtime.postgres import Connection
+from shared.runtime.statement import Part, gated_statement
+
+_WALLET_PARTS = (
+    Part(
+        "opened_wallets",
+        """
+        INSERT INTO wallet (program_id, member_id)
+        SELECT program_id, member_id
+          FROM gate, unnest(:open_program::text[], :open_member::text[]) AS w (program_id, member_id)
+         ORDER BY program_id, member_id
+        ON CONFLICT DO NOTHING
+        """,
+    ),
+    Part(
+        "changed_wallets",
+        """
+        INSERT INTO wallet (program_id, member_id, deficit, waived)
+        SELECT program_id, member_id, deficit, waived
+          FROM gate, unnest(:owing_program::text[], :owing_member::text[], :owing_deficit::bigint[],
+                            :owing_waived::bigint[]) AS w (program_id, member_id, deficit, waived)
+         ORDER BY program_id, member_id
+        ON CONFLICT (program_id, member_id) DO UPDATE SET deficit = excluded.deficit, waived = excluded.waived
+        """,
+    ),
+    Part(
+        "opened_lots",
+        """
+        INSERT INTO lot (lot_id, grant_id, program_id, member_id, class, points, remaining, reserved, redeemed,
+                         clawed_back, set_off, expired, forfeited, recalled, posted_state, available_at, expires_at,
+                         granted_at, expected_cost_minor, currency, budget_id, rule_version, granted_event_id,
+                         correlation_id, causation_id, source_type, source_id, merchant_id, receipt_id,
+                         other_member_id)
+        SELECT l.*
+          FROM gate, unnest(
+              :new_lot::uuid[], :new_grant::uuid[], :new_program::text[], :new_member::text[], :new_class::text[],
+              :new_points::bigint[], :new_remaining::bigint[], :new_reserved::bigint[], :new_redeemed::bigint[],
+              :new_clawed_back::bigint[], :new_set_off::bigint[], :new_expired::bigint[], :new_forfeited::bigint[],
+              :new_recalled::bigint[], :new_posted::text[], :new_available_at::timestamptz[],
+              :new_expires_at::timestamptz[], :new_granted_at::timestamptz[], :new_cost::bigint[],
+              :new_currency::text[], :new_budget::text[], :new_rule_version::integer[], :new_event_id::text[],
+              :new_correlation::text[], :new_causation::text[], :new_source_type::text[], :new_source_id::text[],
+              :new_merchant::text[], :new_receipt::text[], :new_other_member::text[]) AS l (lot_id)
+         ORDER BY l.lot_id
+        """,
+    ),
+    Part(
+        "changed_lots",
+        """
+        UPDATE lot AS l
+           SET remaining = c.remaining, reserved = c.reserved, redeemed = c.redeemed, clawed_back = c.clawed_back,
+               set_off = c.set_off, expired = c.expired, forfeited = c.forfeited, recalled = c.recalled,
+               posted_state = c.posted_state
+          FROM gate, unnest(
+              :lot::uuid[], :lot_remaining::bigint[], :lot_reserved::bigint[], :lot_redeemed::bigint[],
+              :lot_clawed_back::bigint[], :lot_set_off::bigint[], :lot_expired::bigint[], :lot_forfeited::bigint[],
+              :lot_recalled::bigint[], :lot_posted::text[])
+              AS c (lot_id, remaining, reserved, redeemed, clawed_back, set_off, expired, forfeited, recalled,
+                    posted_state)
+         WHERE l.lot_id = c.lot_id
+        RETURNING 1
+        """,
+        expects="lot",
+    ),
+    Part(
+        "journal_rows",
+        """
+        INSERT INTO journal (program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type,
+                             cause_key, cause_id, business_time, posted_at, row_hash)
+        SELECT program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type, cause_key,
+               cause_id, business_time, posted_at,
+               journal_hash(program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type,
+                            cause_key, cause_id, business_time, posted_at)
+          FROM gate, (SELECT service_now() AS posted_at) AS clock, unnest(
+              :j_program::text[], :j_member::text[], :j_lot::uuid[], :j_grant::uuid[], :j_from::text[], :j_to::text[],
+              :j_points::bigint[], :j_cause_type::text[], :j_cause_key::uuid[], :j_cause_id::text[],
+              :j_time::timestamptz[])
+              WITH ORDINALITY AS j (program_id, member_id, lot_id, grant_id, from_account, to_account, points,
+                                    cause_type, cause_key, cause_id, business_time, position)
+         ORDER BY position
+        """,
+    ),
+    Part(
+        "claw_back_rows",
+        """
+        INSERT INTO claw_back (claw_back_id, grant_id, program_id, member_id, refund_id, policy, points, taken,
+                               set_off, already_gone, deficit, waived, clawed_at)
+        SELECT c.*
+          FROM gate, unnest(
+              :c_id::uuid[], :c_grant::uuid[], :c_program::text[], :c_member::text[], :c_refund::text[],
+              :c_policy::text[], :c_points::bigint[], :c_taken::bigint[], :c_set_off::bigint[],
+              :c_already_gone::bigint[], :c_deficit::bigint[], :c_waived::bigint[], :c_time::timestamptz[])
+              AS c (claw_back_id)
+         ORDER BY c.claw_back_id
+        """,
+    ),
+)
+_REDEMPTION_PARTS = (
+    Part(
+        "redemption_rows",
+        """
+        INSERT INTO redemption (redemption_id, program_id, member_id, points, idempotency_key, body_hash, reason,
+                                requested_at, available_before)
+        SELECT r.*
+          FROM gate, unnest(
+              :r_id::uuid[], :r_program::text[], :r_member::text[], :r_points::bigint[], :r_key::text[],
+              :r_body::bytea[], :r_reason::text[], :r_time::timestamptz[], :r_before::bigint[]) AS r
+        """,
+    ),
+    Part(
+        "allocation_rows",
+        """
+        INSERT INTO allocation (redemption_id, lot_id, points)
+        SELECT a.* FROM gate, unnest(:a_redemption::uuid[], :a_lot::uuid[], :a_points::bigint[]) AS a
+        """,
+    ),
+)
+
+SAVE_BATCH = gated_statement(BATCH_GATE, (*BATCH_PARTS, *_WALLET_PARTS))
+# Requests and sweeps hold the wallets' locks: their gate always stands open.
+SAVE_UNDER_LOCK = gated_statement((Part("gate", "SELECT 1"),), (OUTBOX_PART, *_WALLET_PARTS, *_REDEMPTION_PARTS))
+
+
+async def save_batch(connection: Connection, desk: RedemptionDesk, posted: dict[str, object]) -> bool:
+    """Write the batch behind its gate, `posted` being the runtime's arguments; False when the gate was shut."""
+    arguments = {**posted, **_wallet_arguments(desk)}
+    return bool(await connection.fetchval(SAVE_BATCH.sql, *SAVE_BATCH.arguments(arguments)))
+
+
+async def save_under_lock(connection: Connection, desk: RedemptionDesk) -> None:
+    """Write what a request or a sweep decided, in the transaction that locked its wallets."""
+    arguments = {**outbox_arguments(desk.outbox), **_wallet_arguments(desk), **_redemption_arguments(desk)}
+    await connection.execute(SAVE_UNDER_LOCK.sql, *SAVE_UNDER_LOCK.arguments(arguments))
+
+
+def _wallet_arguments(desk: RedemptionDesk) -> dict[str, object]:
+    owing = desk.changed_wallets()
+    opened = sorted(desk.members - desk.loaded.keys() - {(w.program_id, w.member_id) for w in owing})
+    return {
+        "open_program": [program for program, _ in opened],
+        "open_member": [member for _, member in opened],
+        "owing_program": [wallet.program_id for wallet in owing],
+        "owing_member": [wallet.member_id for wallet in owing],
+        "owing_deficit": [wallet.deficit for wallet in owing],
+        "owing_waived": [wallet.waived for wallet in owing],
+        **_opened_lots(desk),
+        **_changed_lots(desk),
+        **_journal_rows(desk),
+        **_claw_back_rows(desk),
+    }
+
+
+def _opened_lots(desk: RedemptionDesk) -> dict[str, object]:
+    rows = [(desk.wallets[opened.member].lots[lot_id], opened) for lot_id, opened in desk.opened.items()]
+    grants = [opened.granted for _, opened in rows]
+    lots = [lot for lot, _ in rows]
+    return {
+        "new_lot": [lot.lot_id for lot in lots],
+        "new_grant": [lot.grant_id for lot in lots],
+        "new_program": [grant.program_id for grant in grants],
+        "new_member": [grant.member_id for grant in grants],
+        "new_class": [grant.points_class for grant in grants],
+        "new_points": [lot.points for lot in lots],
+        "new_remaining": [lot.remaining for lot in lots],
+        "new_reserved": [lot.reserved for lot in lots],
+        "new_redeemed": [lot.redeemed for lot in lots],
+        "new_clawed_back": [lot.clawed_back for lot in lots],
+        "new_set_off": [lot.set_off for lot in lots],
+        "new_expired": [lot.expired for lot in lots],
+        "new_forfeited": [lot.forfeited for lot in lots],
+        "new_recalled": [lot.recalled for lot in lots],
+        "new_posted": [lot.posted for lot in lots],
+        "new_available_at": [lot.available_at for lot in lots],
+        "new_expires_at": [lot.expires_at for lot in lots],
+        "new_granted_at": [lot.granted_at for lot in lots],
+        "new_cost": [grant.expected_cost.amount_minor for grant in grants],
+        "new_currency": [grant.expected_cost.currency for grant in grants],
+        "new_budget": [grant.budget_id for grant in grants],
+        "new_rule_version": [grant.rule_version for grant in grants],
+        "new_event_id": [opened.event_id for _, opened in rows],
+        "new_correlation": [grant.correlation_id for grant in grants],
+        "new_causation": [grant.causation_id for grant in grants],
+        "new_source_type": [grant.source.type for grant in grants],
+        "new_source_id": [grant.source.id for grant in grants],
+        "new_merchant": [grant.source.merchant_id for grant in grants],
+        "new_receipt": [grant.source.receipt_id for grant in grants],
+        "new_other_member": [grant.source.other_member_id for grant in grants],
+    }
+
+
+def _changed_lots(desk: RedemptionDesk) -> dict[str, object]:
+    lots = desk.changed_lots()
+    return {
+        "lot": [lot.lot_id for lot in lots],
+        "lot_remaining": [lot.remaining for lot in lots],
+        "lot_reserved": [lot.reserved for lot in lots],
+        "lot_redeemed": [lot.redeemed for lot in lots],
+        "lot_clawed_back": [lot.clawed_back for lot in lots],
+        "lot_set_off": [lot.set_off for lot in lots],
+        "lot_expired": [lot.expired for lot in lots],
+        "lot_forfeited": [lot.forfeited for lot in lots],
+        "lot_recalled": [lot.recalled for lot in lots],
+        "lot_posted": [lot.posted for lot in lots],
+    }
+
+
+def _journal_rows(desk: RedemptionDesk) -> dict[str, object]:
+    rows = desk.postings
+    return {
+        "j_program": [row.member[0] for row in rows],
+        "j_member": [row.member[1] for row in rows],
+        "j_lot": [row.movement.lot_id for row in rows],
+        "j_grant": [row.movement.grant_id for row in rows],
+        "j_from": [row.movement.from_account for row in rows],
+        "j_to": [row.movement.to_account for row in rows],
+        "j_points": [row.movement.points for row in rows],
+        "j_cause_type": [row.cause.type for row in rows],
+        "j_cause_key": [row.cause.key for row in rows],
+        "j_cause_id": [row.cause.id for row in rows],
+        "j_time": [row.cause.time for row in rows],
+    }
+
+
+def _claw_back_rows(desk: RedemptionDesk) -> dict[str, object]:
+    rows = [(settled, settled.outcome) for settled in desk.claw_backs]
+    return {
+        "c_id": [settled.claw_back_id for settled, _ in rows],
+        "c_grant": [outcome.grant_id for _, outcome in rows],
+        "c_program": [settled.member[0] for settled, _ in rows],
+        "c_member": [settled.member[1] for settled, _ in rows],
+        "c_refund": [settled.refund_id for settled, _ in rows],
+        "c_policy": [outcome.policy for _, outcome in rows],
+        "c_points": [outcome.points for _, outcome in rows],
+        "c_taken": [outcome.taken for _, outcome in rows],
+        "c_set_off": [outcome.set_off for _, outcome in rows],
+        "c_already_gone": [outcome.already_gone for _, outcome in rows],
+        "c_deficit": [outcome.deficit for _, outcome in rows],
+        "c_waived": [outcome.waived for _, outcome in rows],
+        "c_time": [settled.clawed_at for settled, _ in rows],
+    }
+
+
+def _redemption_arguments(desk: RedemptionDesk) -> dict[str, object]:
+    rows = [(spending.request, spending) for spending in desk.redemptions]
+    allocations = [(request.redemption_id, share) for request, made in rows for share in made.debit.allocations]
+    return {
+        "r_id": [request.redemption_id for request, _ in rows],
+        "r_program": [request.member[0] for request, _ in rows],
+        "r_member": [request.member[1] for request, _ in rows],
+        "r_points": [request.points for request, _ in rows],
+        "r_key": [request.idempotency_key for request, _ in rows],
+        "r_body": [request.body_hash for request, _ in rows],
+        "r_reason": [request.reason for request, _ in rows],
+        "r_time": [made.requested_at for _, made in rows],
+        "r_before": [made.debit.spendable_before for _, made in rows],
+        "a_redemption": [redemption_id for redemption_id, _ in allocations],
+        "a_lot": [share.lot_id for _, share in allocations],
+        "a_points": [share.points for _, share in allocations],
+    }
