@@ -9,12 +9,13 @@ import logging
 import sys
 from pathlib import Path
 
+import structlog
 import uvloop
 from fastapi import FastAPI, Request, Response
 from pydantic import ValidationError
 
 from services.gateway.api import Door, event_routes, key_routes
-from services.gateway.key_book import KeyBook, database_away
+from services.gateway.key_book import UNANSWERED, KeyBook, database_away
 from services.gateway.limits import Admission, RateLimiter
 from services.gateway.metrics import CountRequests
 from services.gateway.prohibited import ProhibitedPaths
@@ -23,9 +24,11 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.store.api_keys import ApiKeyStore
 from services.gateway.store.prohibited_requests import ProhibitedRequestStore
 from shared.runtime.http import build_app, problem
-from shared.runtime.postgres import DATABASE_AWAY, MIGRATIONS, Pool, connect_pool, migrate
+from shared.runtime.postgres import MIGRATIONS, Pool, connect_pool, migrate
 from shared.runtime.process import serve_http, until_signalled
 from shared.runtime.telemetry import configure_logging
+
+log = structlog.get_logger()
 
 OWN_MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -54,14 +57,15 @@ def gateway_app(settings: GatewaySettings, pool: Pool, publisher: Publisher) -> 
 
     routers = [event_routes(door), key_routes(store, keys, settings.operator_token.get_secret_value())]
     app = build_app("GreenPoints gateway", routers, ready)
-    for away in DATABASE_AWAY:
-        app.add_exception_handler(away, _on_database_away)
+    for error in UNANSWERED:
+        app.add_exception_handler(error, _on_database_away)
     app.add_middleware(ProhibitedPaths, store=ProhibitedRequestStore(pool), keys=keys)
     app.add_middleware(CountRequests)  # the outermost, so that it counts every answer
     return app
 
 
-async def _on_database_away(_request: Request, _error: Exception) -> Response:
+async def _on_database_away(_request: Request, error: Exception) -> Response:
+    log.warning("database does not answer", error=repr(error))
     return problem(database_away())
 
 

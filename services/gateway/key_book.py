@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+import asyncpg
 import structlog
 
 from services.gateway.domain.api_key import ApiKey, opens, parse
@@ -15,6 +16,8 @@ log = structlog.get_logger()
 
 REMEMBERED_NANOSECONDS = 3_000_000_000  # with the look-up's own limit, a revocation takes effect within 5 s
 _LOOK_UP_SECONDS = 2
+# Whatever the database says instead of an answer (a changed password too): the caller is not to blame.
+UNANSWERED = (*DATABASE_AWAY, asyncpg.PostgresError)
 
 
 class FindsKeys(Protocol):
@@ -54,7 +57,7 @@ class KeyBook:
         try:
             async with asyncio.timeout(_LOOK_UP_SECONDS):
                 key = await self._store.find(key_id)
-        except DATABASE_AWAY as error:
+        except UNANSWERED as error:
             log.warning("key not looked up", error=repr(error))
             raise database_away() from error
         if key is None:

@@ -12,10 +12,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.gateway.domain.prohibited_path import prohibition
 from services.gateway.domain.token_bucket import TokenBucket
-from services.gateway.key_book import KeyBook, database_away
+from services.gateway.key_book import UNANSWERED, KeyBook, database_away
 from shared.events.reason_codes import Reason, ReasonCode, describe
 from shared.runtime.http import ProblemError, problem
-from shared.runtime.postgres import DATABASE_AWAY
 from shared.runtime.telemetry import REFUSED
 
 log = structlog.get_logger()
@@ -65,7 +64,7 @@ class ProhibitedPaths:
         try:
             async with asyncio.timeout(2):
                 await self._store.record(request_id, reason, scope["method"], _storable(scope["path"]), key_id)
-        except DATABASE_AWAY as error:
+        except UNANSWERED as error:
             log.warning("prohibited request not recorded", error=repr(error))
             return database_away()
         REFUSED.labels("gateway", code.value).inc()

@@ -70,11 +70,13 @@ LOAD = load_statement(
             SELECT json_agg(json_build_object('row', w, 'key', encode(w.record_key, 'base64'),
                                               'value', encode(w.record_value, 'base64'),
                                               'hash', encode(w.content_hash, 'hex')) ORDER BY w.position)
-              FROM (SELECT * FROM waiting_event WHERE event_key = ANY(:event_keys::uuid[])
+              FROM waiting_event w
+             WHERE w.event_key IN (
+                   SELECT unnest(:event_keys::uuid[])
                     UNION
-                    SELECT w.* FROM waiting_event w
-                      JOIN unnest(:new_program::text[], :new_member::text[]) AS n (program_id, member_id)
-                           USING (program_id, member_id)) AS w
+                   SELECT m.event_key FROM waiting_event m
+                     JOIN unnest(:new_program::text[], :new_member::text[]) AS n (program_id, member_id)
+                          USING (program_id, member_id))
         """,
         "slices": """
             SELECT json_agg(s) FROM budget_slice s

@@ -4,13 +4,14 @@ import asyncio
 import os
 import socket
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-TOKEN = "operator-of-this-test"
+TOKEN = uuid.uuid4().hex
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 
 

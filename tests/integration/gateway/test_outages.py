@@ -97,12 +97,15 @@ async def test_a_database_that_is_away_makes_it_unready(kafka: str, database: Da
         key = await new_key(http, program_id="shop", merchant_id="m1")
         admin = await asyncpg.connect(database.admin_dsn)
         try:
-            await admin.execute("ALTER ROLE gateway NOLOGIN")
-            await admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gateway'")
+            await admin.execute(f'ALTER DATABASE "{database.name}" CONNECTION LIMIT 0')
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND usename = 'gateway'",
+                database.name,
+            )
             await answers_with(http, "/readyz", 503)
             refused = await _sell(http, key, "shop", "e1")
         finally:
-            await admin.execute("ALTER ROLE gateway LOGIN")
+            await admin.execute(f'ALTER DATABASE "{database.name}" CONNECTION LIMIT -1')
             await admin.close()
         assert (refused.status_code, refused.json()["code"]) == (503, "DATABASE_AWAY")
         await answers_with(http, "/readyz", 200)
