@@ -1,7 +1,7 @@
 """The gateway's whole wiring: HTTP in, Kafka out; its own are API keys and the record of prohibited requests.
 
-It publishes to pos.purchases.v1 (purchase.completed, purchase.refunded) and members.profiles.v1
-(member.registered), and consumes nothing.
+It publishes to pos.purchases.v1 (purchase.completed, purchase.refunded, purchase.delivered) and
+members.profiles.v1 (member.registered), and consumes nothing.
 """
 
 import asyncio

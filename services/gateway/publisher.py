@@ -92,17 +92,20 @@ class Publisher:
 
     async def _keep_connected(self) -> None:
         pause = 0.1
+        told = False
         while True:
             self._unusable.clear()
             producer = _new_producer(self._bootstrap)
             try:
                 await asyncio.wait_for(producer.start(), 10)
                 self._producer = producer
-                pause = 0.1
+                pause, told = 0.1, False
                 await self._watch(producer)
                 log.warning("producer is replaced")
             except Exception as error:  # whatever keeps us from Kafka, the way out is another try
-                log.warning("kafka is away, trying again", error=repr(error))
+                if not told:
+                    log.warning("no way to kafka, trying again", error=repr(error))
+                told = True
             finally:
                 self._producer = None
                 self._says(answering=False)

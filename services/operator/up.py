@@ -7,20 +7,18 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.local import processes
 from deploy.local.processes import Say
 from deploy.local.stack import Stack, running_stack
 from services.operator.bootstrap import DATABASE, bootstrap, new_passwords, open_audit_views
+from services.operator.program import apply_shipped
 from services.operator.supervisor import Process, Supervisor, until_interrupted
 from shared.events.topics import built_services
 
 # In the order events flow, which is the order they are stopped in.
 PREFERRED_PORTS = {"gateway": 8080, "earning": 8081, "redemption": 8082}
-_PROGRAMS = "services.operator.program"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +90,15 @@ def command() -> None:
 
 
 async def _up() -> None:
-    async with running_greenpoints(prepare=_shipped_programs()) as greenpoints:
+    async with running_greenpoints(prepare=publish_shipped_programs) as greenpoints:
         for line in _addresses(greenpoints):
             print(line)
         await asyncio.Event().wait()
 
 
-def _shipped_programs() -> Callable[[Stack], Awaitable[None]] | None:
-    """What publishes the shipped program packs, where the `program` command is part of this build."""
-    if find_spec(_PROGRAMS) is None:
-        return None
-    apply_shipped: Callable[[str], Awaitable[None]] = import_module(_PROGRAMS).apply_shipped
-    return lambda stack: apply_shipped(stack.kafka)
+async def publish_shipped_programs(stack: Stack) -> None:
+    """Publish the program packs that ship, before any service starts, so that each knows them at once."""
+    await apply_shipped(stack.kafka)
 
 
 def _addresses(greenpoints: Greenpoints) -> list[str]:

@@ -1,6 +1,6 @@
 """Redemption's whole wiring: what it consumes, what it serves, what runs beside.
 
-In:  points.grants.v1      one lot per grant; claw-backs; the other types are counted as ignored
+In:  points.grants.v1      one lot per grant, its date, claw-backs; the other types are counted as ignored
      members.profiles.v1   a registered member has a wallet; the other types are counted as ignored
 Out: points.wallets.v1     points.matured, points.set_off, points.taken_back, points.redeemed
 HTTP: balance, journal, lots, redemptions and their look-through (api.py)
@@ -14,12 +14,14 @@ from services.redemption.handlers.on_member_registered import on_member_register
 from services.redemption.handlers.on_points_clawed_back import on_points_clawed_back
 from services.redemption.handlers.on_points_declined import on_points_declined
 from services.redemption.handlers.on_points_granted import on_points_granted
+from services.redemption.handlers.on_points_scheduled import on_points_scheduled
 from services.redemption.store.books import WalletBooks
 from services.redemption.sweep_maturity import sweep_maturity
 from shared.events.member_registered import MemberRegistered
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.points_declined import PointsDeclined
 from shared.events.points_granted import PointsGranted
+from shared.events.points_scheduled import PointsScheduled
 from shared.runtime.service import Service
 
 service: Service[RedemptionDesk] = Service(
@@ -28,6 +30,7 @@ service: Service[RedemptionDesk] = Service(
     topics=("points.grants.v1", "members.profiles.v1"),
     handlers={
         PointsGranted: on_points_granted,
+        PointsScheduled: on_points_scheduled,
         PointsClawedBack: on_points_clawed_back,
         PointsDeclined: on_points_declined,
         MemberRegistered: on_member_registered,

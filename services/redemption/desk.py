@@ -80,12 +80,14 @@ class Spending:
 class RedemptionDesk(Desk):
     """`loaded` holds the locked wallets as they were read; `wallets` as the decisions so far leave them.
 
-    A member without deficit who only receives grants is not loaded: such a wallet starts empty here.
+    A member without deficit who only receives grants is not loaded: such a wallet starts empty here. `overdue`
+    names the batch's grants whose date, granted or scheduled, the database clock has already passed.
     """
 
     loaded: dict[Member, Wallet] = field(default_factory=dict)
     wallets: dict[Member, Wallet] = field(default_factory=dict)
     known_lots: set[UUID] = field(default_factory=set)
+    overdue: set[UUID] = field(default_factory=set)
     known_claw_backs: set[UUID] = field(default_factory=set)
     members: set[Member] = field(default_factory=set)
     opened: dict[UUID, OpenedLot] = field(default_factory=dict)
@@ -101,7 +103,7 @@ class RedemptionDesk(Desk):
         self.wallets[member] = wallet
 
     def post(self, member: Member, movements: Iterable[Movement], cause: Cause) -> None:
-        self.postings.extend(Posting(member, movement, cause) for movement in movements)
+        self.postings += [Posting(member, movement, cause) for movement in movements]
 
     def changed_wallets(self) -> list[Wallet]:
         """Wallets whose deficit or waived points are other than loaded, sorted."""

@@ -12,12 +12,13 @@ from shared.events.kafka_binding import encode
 from shared.events.keys import member_key, receipt_key
 from shared.events.member_registered import MemberRegistered
 from shared.events.purchase_completed import PurchaseCompleted
+from shared.events.purchase_delivered import PurchaseDelivered
 from shared.events.purchase_refunded import PurchaseRefunded
 from shared.events.reason_codes import ReasonCode
 from shared.events.rejected import FieldError, Rejected
 
-AcceptedData: TypeAlias = PurchaseCompleted | PurchaseRefunded | MemberRegistered
-ACCEPTED_TYPES: Final = (PurchaseCompleted.TYPE, PurchaseRefunded.TYPE, MemberRegistered.TYPE)
+AcceptedData: TypeAlias = PurchaseCompleted | PurchaseRefunded | PurchaseDelivered | MemberRegistered
+ACCEPTED_TYPES: Final = (PurchaseCompleted.TYPE, PurchaseRefunded.TYPE, PurchaseDelivered.TYPE, MemberRegistered.TYPE)
 NOT_ACCEPTED: Final = f"This release of the gateway does not accept this type; it accepts {', '.join(ACCEPTED_TYPES)}."
 
 
@@ -32,7 +33,7 @@ class Record:
 
 def accepted_data(event: CloudEvent) -> AcceptedData:
     """The event's data, if its type comes in here. Raises Rejected(UNKNOWN_TYPE)."""
-    if not isinstance(event.data, PurchaseCompleted | PurchaseRefunded | MemberRegistered):
+    if not isinstance(event.data, PurchaseCompleted | PurchaseRefunded | PurchaseDelivered | MemberRegistered):
         raise Rejected(ReasonCode.UNKNOWN_TYPE, NOT_ACCEPTED)
     return event.data
 

@@ -25,7 +25,7 @@ def _outside(scope: Scope, source: str, data: AcceptedData) -> Iterator[FieldErr
         yield FieldError("program_id", "is not the program of this API key")
     if not isinstance(data, MemberRegistered):
         if scope.merchant_id is None:
-            yield FieldError("merchant_id", "purchases and refunds need an API key of their merchant")
+            yield FieldError("merchant_id", "receipts, refunds and deliveries need an API key of their merchant")
             return
         if data.merchant_id != scope.merchant_id:
             yield FieldError("merchant_id", "is not the merchant of this API key")

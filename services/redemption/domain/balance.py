@@ -56,7 +56,7 @@ def balance(wallet: Wallet, totals: Totals) -> Balance:
     """The balance of a matured wallet.
 
     It holds at least the lots with remaining points; `totals` sums all lots.
-    Lifetime = granted − clawed back, lots still pending excluded (points.md, "Redemption").
+    Lifetime = granted − clawed back, lots still pending excluded (design: "Redemption").
     """
     open_lots = [lot for lot in wallet.lots.values() if lot.remaining]
     pending = [lot for lot in open_lots if lot.posted is LotState.PENDING]

@@ -10,7 +10,7 @@ from services.redemption.domain.wallet import Wallet, shares
 
 
 class Policy(StrEnum):
-    """What becomes of points that were spent before the refund (points.md, "Refunds")."""
+    """What becomes of points that were spent before the refund (design: "Refunds")."""
 
     DEFICIT = "deficit"
     WITHIN_BALANCE = "within_balance"

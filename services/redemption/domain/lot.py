@@ -9,7 +9,7 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Account(StrEnum):
-    """The accounts of invariant 1 (points.md, "Invariants the audit proves")."""
+    """The accounts of invariant 1 (design: "Invariants the audit proves")."""
 
     ISSUED = "issued"
     PENDING = "pending"
@@ -111,5 +111,5 @@ class Lot:
 
 
 def spend_order(lot: Lot) -> tuple[datetime, datetime, UUID]:
-    """Earliest expiry first, undated last, then oldest (points.md, "Spend order"); the id settles a tie."""
+    """Earliest expiry first, undated last, then oldest (design: "Spend order"); the id settles a tie."""
     return (lot.expires_at or _NEVER, lot.granted_at, lot.lot_id)

@@ -19,6 +19,12 @@ class Matured:
     set_off: SetOff | None
 
 
+def schedule(wallet: Wallet, lot: Lot, available_at: datetime, *, overdue: bool) -> Wallet:
+    """Give a lot that waited for its delivery its date; `overdue` says that the clock has already passed it."""
+    state = LotState.AVAILABLE if overdue else LotState.PENDING
+    return wallet.with_lots((replace(lot, available_at=available_at, state=state),))
+
+
 def mature(wallet: Wallet) -> tuple[Wallet, tuple[Matured, ...]]:
     """Post pending → available for every lot the clock has made available, in the order of its doing.
 

@@ -58,7 +58,7 @@ class SetOff:
 
 
 def set_off(wallet: Wallet) -> tuple[Wallet, SetOff | None]:
-    """Whatever makes points spendable repays a deficit first (points.md, "Refunds").
+    """Whatever makes points spendable repays a deficit first (design: "Refunds").
 
     None where nothing is owed or nothing can pay.
     """

@@ -26,14 +26,14 @@ def on_points_granted(delivered: Delivered, desk: RedemptionDesk) -> Fate:
         return Fate.DUPLICATE
     member = (granted.program_id, granted.member_id)
     at_once = granted.available_at is not None and granted.available_at <= event.time
-    state = LotState.AVAILABLE if at_once else LotState.PENDING
+    overdue = at_once or (granted.available_at is not None and lot_id in desk.overdue)
     lot = Lot(
         lot_id=lot_id,
         grant_id=lot_id,
         points=granted.points,
         remaining=granted.points,
-        posted=state,
-        state=state,
+        posted=LotState.AVAILABLE if at_once else LotState.PENDING,
+        state=LotState.AVAILABLE if overdue else LotState.PENDING,
         granted_at=event.time,
         available_at=granted.available_at,
         expires_at=granted.expires_at,

@@ -51,12 +51,16 @@ CREATE TABLE lot (
 CREATE INDEX lot_of_member ON lot (program_id, member_id, granted_at, lot_id);
 CREATE INDEX lot_due ON lot (available_at) WHERE posted_state = 'pending';
 
+CREATE FUNCTION still_pending(available_at timestamptz, moment timestamptz) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN available_at IS NULL OR available_at > moment;
+
 -- What the clock says of a lot: the one answer that spending, balance, sweepers and audit share (design: "Pending,
 -- available, expiry"). What the journal has once posted as available never turns pending again.
 -- A lot expires only when its owed notices are recorded; until then it stays spendable (C20).
 CREATE FUNCTION lot_state(l lot, moment timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
 RETURN CASE
-    WHEN l.posted_state = 'pending' AND (l.available_at IS NULL OR l.available_at > moment) THEN 'pending'
+    WHEN l.posted_state = 'pending' AND still_pending(l.available_at, moment) THEN 'pending'
     WHEN l.last_notice_at IS NOT NULL AND l.expires_at IS NOT NULL
         AND moment >= greatest(
             l.expires_at, l.last_notice_at + least(interval '7 days', l.expires_at - l.granted_at))
@@ -70,18 +74,18 @@ CREATE DOMAIN account AS text CHECK (VALUE IN (
     'issued', 'pending', 'available', 'reserved', 'held', 'redeemed', 'expired', 'forfeited', 'clawed_back',
     'deficit', 'waived'));
 
--- The hash of a journal row's content: its fields as text, joined by U+001F (no identifier holds it), instants as
--- microseconds since 1970-01-01 UTC. Immutable in fact, whatever its parts are labelled.
+-- The hash of a journal row's content: its fields as UTF-8 text joined by U+001F (no identifier holds it), instants
+-- as microseconds since 2000-01-01 UTC in 16 hexadecimal digits. Built of immutable parts only, so it is inlined.
 CREATE FUNCTION journal_hash(
     program_id text, member_id text, lot_id uuid, grant_id uuid, from_account text, to_account text, points bigint,
     cause_type text, cause_key uuid, cause_id text, business_time timestamptz, posted_at timestamptz
 ) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN sha256(convert_to(
-    program_id || E'\x1f' || member_id || E'\x1f' || lot_id || E'\x1f' || grant_id || E'\x1f'
-    || from_account || E'\x1f' || to_account || E'\x1f' || points || E'\x1f'
-    || cause_type || E'\x1f' || cause_key || E'\x1f' || cause_id || E'\x1f'
-    || (extract(epoch FROM business_time) * 1000000)::bigint || E'\x1f'
-    || (extract(epoch FROM posted_at) * 1000000)::bigint, 'UTF8'));
+RETURN sha256(decode(replace(
+    program_id || E'\x1f' || member_id || E'\x1f' || lot_id::text || E'\x1f' || grant_id::text || E'\x1f'
+    || from_account || E'\x1f' || to_account || E'\x1f' || points::text || E'\x1f'
+    || cause_type || E'\x1f' || cause_key::text || E'\x1f' || cause_id || E'\x1f'
+    || encode(timestamptz_send(business_time), 'hex') || E'\x1f' || encode(timestamptz_send(posted_at), 'hex'),
+    '\', '\\'), 'escape'));
 
 -- Every movement of points, one row each, written once and never changed.
 CREATE TABLE journal (

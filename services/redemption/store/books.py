@@ -1,6 +1,7 @@
 """The worker's store: load a batch's facts under the wallets' locks, save what was decided about them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import orjson
@@ -11,19 +12,20 @@ from services.redemption.store.lots import read_open_lots
 from services.redemption.store.save import save_batch
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.points_granted import PointsGranted
+from shared.events.points_scheduled import PointsScheduled
 from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
 from shared.runtime.ledger import INBOX_COLUMNS, Postings
 from shared.runtime.postgres import Connection
 from shared.runtime.statement import load_statement
 
-# Wallets that claw-backs touch, and those with a deficit that a grant may repay. Locks are taken in key order.
+# Wallets whose lots the batch changes, and those with a deficit that a grant may repay. Locks are taken in key order.
 LOCK_WALLETS = """
     SELECT json_agg(locked) FROM (
         SELECT w.program_id, w.member_id, w.deficit, w.waived
-          FROM unnest(:programs::text[], :members::text[], :clawed::boolean[]) AS m (program_id, member_id, clawed)
+          FROM unnest(:programs::text[], :members::text[], :touched::boolean[]) AS m (program_id, member_id, touched)
           JOIN wallet w USING (program_id, member_id)
-         WHERE m.clawed OR w.deficit > 0
+         WHERE m.touched OR w.deficit > 0
          ORDER BY w.program_id, w.member_id
            FOR UPDATE OF w) AS locked"""
 
@@ -32,6 +34,10 @@ LOAD = load_statement(
         **INBOX_COLUMNS,
         "wallets": LOCK_WALLETS,
         "lots": "SELECT array_agg(lot_id) FROM lot WHERE lot_id = ANY(:granted::uuid[])",
+        "overdue": """
+            SELECT array_agg(lot_id)
+              FROM unnest(:dated::uuid[], :available_at::timestamptz[]) AS d (lot_id, available_at)
+             WHERE NOT still_pending(available_at, service_now())""",
         "claw_backs": "SELECT array_agg(claw_back_id) FROM claw_back WHERE claw_back_id = ANY(:claw_backs::uuid[])",
     }
 )
@@ -40,8 +46,8 @@ LOAD = load_statement(
 class WalletBooks:
     """Redemption's API and sweeper write the same wallets, so a batch keeps their locks until it is saved.
 
-    Only this partition's owner opens wallets, opens lots and raises deficits: a wallet read without deficit and
-    without claw-backs in the batch needs no lock, and nothing of it needs reading.
+    Only this partition's owner opens wallets, opens lots and raises deficits: a wallet read without deficit,
+    to which the batch only adds lots, needs no lock, and nothing of it needs reading.
     """
 
     transactional = True
@@ -54,11 +60,15 @@ class WalletBooks:
         row = await connection.fetchrow(LOAD.sql, *LOAD.arguments(wanted.arguments()))
         assert row is not None  # noqa: S101 - sub-selects alone always make one row
         seen = dict(zip(row["inbox_keys"] or (), row["inbox_hashes"] or (), strict=True))
-        desk = RedemptionDesk(known_lots=set(row["lots"] or ()), known_claw_backs=set(row["claw_backs"] or ()))
+        desk = RedemptionDesk(
+            known_lots=set(row["lots"] or ()),
+            overdue=set(row["overdue"] or ()),
+            known_claw_backs=set(row["claw_backs"] or ()),
+        )
         locked = [Wallet(**wallet) for wallet in orjson.loads(row["wallets"] or "[]")]
         if locked:
             empty = {(wallet.program_id, wallet.member_id): wallet for wallet in locked}
-            desk.loaded = await read_open_lots(connection, empty, wanted.clawed_grants)
+            desk.loaded = await read_open_lots(connection, empty, wanted.touched_lots)
             desk.wallets = dict(desk.loaded)
         return desk, seen
 
@@ -73,9 +83,10 @@ class _Wanted:
     """What a batch's events need to know."""
 
     def __init__(self, events: Sequence[Delivered]) -> None:
-        self.clawed: dict[Member, bool] = {}
+        self.members: dict[Member, bool] = {}  # and whether lots that are there already change
         self.granted: list[UUID] = []
-        self.clawed_grants: list[UUID] = []
+        self.dated: list[tuple[UUID, datetime]] = []
+        self.touched_lots: list[UUID] = []
         self.claw_backs: list[UUID] = []
         self.event_keys: list[UUID] = []
         for delivered in events:
@@ -83,19 +94,29 @@ class _Wanted:
             self.event_keys.append(event.event_key)
             if isinstance(event.data, PointsGranted):
                 self.granted.append(UUID(event.data.grant_id))
-                self.clawed.setdefault((event.data.program_id, event.data.member_id), False)
-            elif isinstance(event.data, PointsClawedBack):
-                self.clawed_grants.append(UUID(event.data.grant_id))
-                self.claw_backs += _uuids(event.id)
-                self.clawed[event.data.program_id, event.data.member_id] = True
+                self._date(event.data.grant_id, event.data.available_at)
+                self.members.setdefault((event.data.program_id, event.data.member_id), False)
+            elif isinstance(event.data, PointsClawedBack | PointsScheduled):
+                self.touched_lots.append(UUID(event.data.grant_id))
+                self.members[event.data.program_id, event.data.member_id] = True
+                if isinstance(event.data, PointsScheduled):
+                    self._date(event.data.grant_id, event.data.available_at)
+                else:
+                    self.claw_backs += _uuids(event.id)
+
+    def _date(self, grant_id: str, available_at: datetime | None) -> None:
+        if available_at is not None:
+            self.dated.append((UUID(grant_id), available_at))
 
     def arguments(self) -> dict[str, object]:
         return {
             "event_keys": self.event_keys,
-            "programs": [program for program, _ in self.clawed],
-            "members": [member for _, member in self.clawed],
-            "clawed": list(self.clawed.values()),
+            "programs": [program for program, _ in self.members],
+            "members": [member for _, member in self.members],
+            "touched": list(self.members.values()),
             "granted": self.granted,
+            "dated": [lot_id for lot_id, _ in self.dated],
+            "available_at": [available_at for _, available_at in self.dated],
             "claw_backs": self.claw_backs,
         }
 

@@ -55,13 +55,13 @@ _WALLET_PARTS = (
         UPDATE lot AS l
            SET remaining = c.remaining, reserved = c.reserved, redeemed = c.redeemed, clawed_back = c.clawed_back,
                set_off = c.set_off, expired = c.expired, forfeited = c.forfeited, recalled = c.recalled,
-               posted_state = c.posted_state
+               posted_state = c.posted_state, available_at = c.available_at
           FROM gate, unnest(
               :lot::uuid[], :lot_remaining::bigint[], :lot_reserved::bigint[], :lot_redeemed::bigint[],
               :lot_clawed_back::bigint[], :lot_set_off::bigint[], :lot_expired::bigint[], :lot_forfeited::bigint[],
-              :lot_recalled::bigint[], :lot_posted::text[])
+              :lot_recalled::bigint[], :lot_posted::text[], :lot_available_at::timestamptz[])
               AS c (lot_id, remaining, reserved, redeemed, clawed_back, set_off, expired, forfeited, recalled,
-                    posted_state)
+                    posted_state, available_at)
          WHERE l.lot_id = c.lot_id
         RETURNING 1
         """,
@@ -206,6 +206,7 @@ def _changed_lots(desk: RedemptionDesk) -> dict[str, object]:
         "lot_forfeited": [lot.forfeited for lot in lots],
         "lot_recalled": [lot.recalled for lot in lots],
         "lot_posted": [lot.posted for lot in lots],
+        "lot_available_at": [lot.available_at for lot in lots],
     }
 
 

@@ -17,6 +17,7 @@ from shared.events.member_registered import MemberRegistered
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.points_declined import PointsDeclined
 from shared.events.points_granted import GrantSource, PointsGranted
+from shared.events.points_scheduled import PointsScheduled
 from shared.programs.versions import ProgramBook
 from shared.runtime import gate
 from shared.runtime.batch import Batch, Delivered
@@ -106,6 +107,19 @@ def clawed_back(
         cost_minor=5 * points,
     )
     return Told(str(claw_back_id(name)), "/earning", at or long_ago(10), data)
+
+
+def scheduled(of: str, available_at: datetime, *, member: str = "m-1", event: str = "") -> Told:
+    """points.scheduled of the grant named `of`."""
+    data = PointsScheduled(
+        program_id=PROGRAM,
+        member_id=member,
+        causation_id=f"delivery-{of}",
+        correlation_id=f"purchase-{of}",
+        grant_id=str(grant_id(of)),
+        available_at=available_at,
+    )
+    return Told(event or f"scheduled-{of}", "/earning", long_ago(12), data)
 
 
 def declined(name: str, member: str = "m-1") -> Told:

@@ -13,6 +13,7 @@ from tests.integration.redemption.harness import (
     grant,
     long_ago,
     registered,
+    scheduled,
     start,
     stop,
 )
@@ -165,4 +166,30 @@ async def test_the_sweeper_and_a_request_tell_one_and_the_same_maturity(redempti
     assert (await redemption.spend(40, "till-1")).status_code == 201
     await sweep_maturity(redemption.running)
     assert len(await redemption.published(PointsMatured)) == 1
+    await redemption.assert_books_hold()
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_lot_that_waits_for_its_delivery_matures_on_the_date_it_is_given(
+    redemption: Redemption, together: bool
+) -> None:
+    soon, past = long_ago(-3), long_ago(2)
+    events = (
+        grant("r1", 100, wait_days=None),
+        grant("r2", 30, wait_days=None),
+        scheduled("r1", past),
+        scheduled("r1", soon, event="a-second-delivery"),
+        scheduled("r2", soon),
+        scheduled("never-granted", soon),
+    )
+    for batch in (events,) if together else [(each,) for each in events]:
+        fates = await redemption.post(*batch)
+    assert fates == {"applied": 4, "duplicate": 1, "dead_lettered": 1}
+    shown = await redemption.balance()
+    assert (shown["available"], shown["pending"]) == (100, 30)
+    assert [coming["points"] for coming in shown["maturities"]] == [30]  # type: ignore[attr-defined]
+    await sweep_maturity(redemption.running)
+    (told,) = await redemption.published(PointsMatured)
+    assert isinstance(told, PointsMatured)
+    assert (told.points, told.matured_at) == (100, past)
     await redemption.assert_books_hold()

@@ -1,5 +1,8 @@
 """What the database itself refuses, whatever a bug would write."""
 
+import hashlib
+from datetime import UTC, datetime, timedelta
+
 import asyncpg
 import pytest
 
@@ -33,6 +36,19 @@ async def test_a_changed_journal_row_no_longer_fits_its_hash(redemption: Redempt
         await administrator.close()
     rows = await redemption.running.pool.fetch("SELECT points FROM audit_journal WHERE NOT hash_holds")
     assert [row["points"] for row in rows] == [51]
+
+
+async def test_the_hash_of_a_journal_row_can_be_computed_elsewhere(redemption: Redemption) -> None:
+    await redemption.post(grant("r1", 100, member="back\\slash 买家"))
+    row = await redemption.running.pool.fetchrow("SELECT * FROM journal")
+    assert row is not None
+    millennium = datetime(2000, 1, 1, tzinfo=UTC)
+    instants = [
+        f"{(row[name] - millennium) // timedelta(microseconds=1):016x}" for name in ("business_time", "posted_at")
+    ]
+    content = [str(value) for value in list(row.values())[1:11]]
+    assert len(content + instants) == 12
+    assert hashlib.sha256("\x1f".join(content + instants).encode()).digest() == row["row_hash"]
 
 
 @pytest.mark.parametrize(
@@ -69,10 +85,13 @@ async def test_one_cause_posts_a_movement_once(redemption: Redemption) -> None:
     await redemption.post(grant("r1", 100))
     with pytest.raises(asyncpg.UniqueViolationError) as refused:
         await redemption.running.pool.execute(
-            "INSERT INTO journal (program_id, member_id, lot_id, grant_id, from_account, to_account, points,"
-            " cause_type, cause_key, cause_id, business_time, posted_at, row_hash) SELECT program_id, member_id, lot_id, grant_id,"
-            " from_account, to_account, points, cause_type, cause_key, cause_id, business_time, posted_at, row_hash"
-            " FROM journal"
+            """
+            INSERT INTO journal (program_id, member_id, lot_id, grant_id, from_account, to_account, points,
+                                 cause_type, cause_key, cause_id, business_time, posted_at, row_hash)
+            SELECT program_id, member_id, lot_id, grant_id, from_account, to_account, points,
+                   cause_type, cause_key, cause_id, business_time, posted_at, row_hash
+              FROM journal
+            """
         )
     assert refused.value.constraint_name == "one_posting_per_cause"
 

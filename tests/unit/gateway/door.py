@@ -142,6 +142,18 @@ def refund(event_id: str = "f1", *, source: str = "/pos/m1/t1", **changed: objec
     return _event(event_id, source, "purchase.refunded", data)
 
 
+def delivery(event_id: str = "d1", *, source: str = "/pos/m1/web", **changed: object) -> dict[str, object]:
+    data = {
+        "program_id": "shop",
+        "merchant_id": "m1",
+        "receipt_id": "r-e1",
+        "member_id": "anna",
+        "delivered_at": "2026-05-05T09:00:00+08:00",
+        **changed,
+    }
+    return _event(event_id, source, "purchase.delivered", data)
+
+
 def registration(event_id: str = "m1", *, source: str = "/crm/shop", **changed: object) -> dict[str, object]:
     data = {
         "program_id": "shop",

@@ -5,7 +5,7 @@ import pytest
 
 from shared.events.http_binding import decode_request
 from shared.events.kafka_binding import STRUCTURED_HEADERS, decode
-from tests.unit.gateway.door import BATCH, CRM, STRUCTURED, TILL, Gateway, purchase, refund, registration
+from tests.unit.gateway.door import BATCH, CRM, STRUCTURED, TILL, Gateway, delivery, purchase, refund, registration
 
 
 async def test_a_structured_event_is_published_under_its_members_key() -> None:
@@ -60,6 +60,8 @@ async def test_sending_again_is_taken_again() -> None:
         (purchase("e9", member_id=None), b"shop/r-e9"),
         (refund(member_id=None), b"shop/r-e1"),
         (refund("f9", member_id=None, receipt_id=None), b"shop/refund-f9"),
+        (delivery(), b"shop/anna"),
+        (delivery(member_id=None), b"shop/r-e1"),
         (registration(source="/crm/m1"), b"shop/anna"),
     ],
 )
@@ -121,10 +123,10 @@ async def test_bad_content_is_refused_with_the_field(event: dict[str, object], c
     assert gateway.kafka.published == []
 
 
-@pytest.mark.parametrize("name", ["purchase.delivered", "nonsense"])
+@pytest.mark.parametrize("name", ["activity.completed", "nonsense"])
 async def test_types_that_no_built_service_reads_are_refused(name: str) -> None:
     gateway = Gateway()
-    data = {"program_id": "shop", "merchant_id": "m1", "receipt_id": "r1", "delivered_at": "2026-05-05T09:00:00Z"}
+    data = {"program_id": "shop", "member_id": "anna", "activity_id": "a1", "kind": "survey"}
 
     answer = await gateway.send({**purchase(), "type": f"greenpoints.{name}.v1", "data": data})
 

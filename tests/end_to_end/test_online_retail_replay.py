@@ -1,0 +1,153 @@
+"""The whole Online Retail file through real Kafka, earning and redemption, held against the oracle."""
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from deploy.local.stack import Stack
+from services.operator.lag import reading_lag
+from services.operator.online_retail.events import PROGRAM_ID
+from services.operator.online_retail.replay import Progress, replay
+from services.operator.program import apply_shipped
+from tests.end_to_end.online_retail_oracle import MemberPoints, Oracle, compare, recompute
+from tests.infrastructure.fixtures import Database
+from tests.infrastructure.services import Services, running_services
+
+FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "online-retail.csv.gz"
+WORKERS = 2
+MOST_SECONDS = 280
+REFUNDED, COMPLETED = "greenpoints.purchase.refunded.v1", "greenpoints.purchase.completed.v1"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def handled(stack: Stack, fresh_topics: str, database: Database, tmp_path: Path) -> AsyncIterator[Services]:
+    """The services after they have handled the whole file, published while they were running."""
+    if not FILE.exists():
+        pytest.skip(
+            "The Online Retail file is not there: put online-retail.csv.gz into ../shared/data beside the "
+            "checkout to hold the platform against it."
+        )
+    await apply_shipped(fresh_topics, ["online-retail.yaml"])
+    async with running_services(fresh_topics, database, stack.state_dir, "earning", "redemption") as services:
+        await services.start("earning", name="earning-2", ordinal=1)
+        started = time.monotonic()
+        sent = await replay(FILE, fresh_topics, state_file=tmp_path / "replay.json")
+        published = time.monotonic() - started
+        assert sent == Progress(25_900, 30_272)
+        async with reading_lag(database.dsns["greenpoints_audit"], fresh_topics) as lag:
+            await lag.until_drained(30)
+        seconds = time.monotonic() - started
+        print(f"\nPublished in {published:.1f} s, handled by everybody after {seconds:.1f} s.")
+        assert seconds < MOST_SECONDS
+        yield services
+
+
+@pytest.fixture(scope="module")
+def oracle() -> Oracle:
+    return recompute(FILE)
+
+
+async def test_the_whole_file(handled: Services, oracle: Oracle) -> None:
+    """Per member: granted, clawed back, open claims and balance; per invoice: its outcome."""
+    assert compare(oracle, await _members(handled)) == []
+    assert await _balances_off(handled, oracle) == []
+    assert await _invoices(handled) == _expected_invoices(oracle)
+    assert await _refunds_clawed_back(handled) == oracle.refunds_clawed_back
+    assert await _strangers(handled) == 0
+
+
+async def _members(services: Services) -> dict[str, MemberPoints]:
+    """Earning's books: points granted and clawed back, and pieces of open claims, of every member it knows."""
+    async with services.connection("greenpoints_audit") as audit:
+        rows = await audit.fetch(
+            """
+            SELECT m.member_id, coalesce(g.granted, 0)::bigint AS granted, coalesce(c.points, 0)::bigint AS clawed_back,
+                   coalesce(o.pieces, 0)::bigint AS open_claims
+              FROM earning.audit_member m
+              LEFT JOIN (SELECT member_id, sum(points) AS granted FROM earning.audit_grant
+                          WHERE program_id = $1 GROUP BY member_id) g USING (member_id)
+              LEFT JOIN (SELECT member_id, sum(points) AS points FROM earning.audit_claw_back
+                          WHERE program_id = $1 GROUP BY member_id) c USING (member_id)
+              LEFT JOIN (SELECT member_id, sum(quantity) AS pieces FROM earning.audit_open_claim
+                          WHERE program_id = $1 AND state = 'open' GROUP BY member_id) o USING (member_id)
+             WHERE m.program_id = $1
+            """,
+            PROGRAM_ID,
+        )
+    return {row["member_id"]: MemberPoints(row["granted"], row["clawed_back"], row["open_claims"]) for row in rows}
+
+
+async def _balances_off(services: Services, oracle: Oracle) -> list[tuple[str, int, int]]:
+    """Members whose wallet does not hold exactly their net points, without any deficit: nobody has spent."""
+    async with services.connection("greenpoints_audit") as audit:
+        rows = await audit.fetch(
+            """
+            SELECT w.member_id, w.deficit, coalesce(sum(l.remaining), 0)::bigint AS points
+              FROM redemption.audit_wallet w LEFT JOIN redemption.audit_lot l USING (program_id, member_id)
+             WHERE program_id = $1 GROUP BY w.member_id, w.deficit
+            """,
+            PROGRAM_ID,
+        )
+    found = {row["member_id"]: (row["points"], row["deficit"]) for row in rows}
+    wanted = {member_id: (member.net, 0) for member_id, member in oracle.members.items()}
+    members = sorted(found.keys() | wanted.keys())
+    return [(m, *found.get(m, (-1, -1))) for m in members if found.get(m) != wanted.get(m)]
+
+
+async def _invoices(services: Services) -> Counter[str]:
+    async with services.connection("greenpoints_audit") as audit:
+        decided = await audit.fetch(
+            """
+            SELECT event_type, outcome, code, count(*) AS events FROM earning.audit_decision
+             WHERE program_id = $1 AND event_type = ANY($2) GROUP BY event_type, outcome, code
+            """,
+            PROGRAM_ID,
+            [COMPLETED, REFUNDED],
+        )
+        letters = await audit.fetch("SELECT topic, code, count(*) FROM earning.audit_dead_letter GROUP BY topic, code")
+    counts: Counter[str] = Counter()
+    for row in decided:
+        # A fully matched refund takes points or, where only services were refunded, nothing.
+        outcome = "matched" if row["outcome"] in ("clawed_back", "nothing_to_take") else row["outcome"]
+        counts[f"{row['event_type'].split('.')[2]} {outcome} {row['code'] or ''}".rstrip()] += row["events"]
+    for topic, code, letters_of_code in letters:
+        counts[f"dead letter {topic} {code}"] += letters_of_code
+    return counts
+
+
+def _expected_invoices(oracle: Oracle) -> Counter[str]:
+    names = {
+        "granted": "completed granted",
+        "nothing earned": "completed declined NO_QUALIFYING_TRANSACTION",
+        "anonymous purchase": "completed declined ISSUE_TO_UNSPECIFIED",
+        "dead letter": "dead letter pos.purchases.v1 MALFORMED",
+        "refund fully matched": "refunded matched",
+        "refund partly matched": "refunded partly_open_claim REFUND_WITHOUT_PURCHASE",
+        "refund not matched": "refunded open_claim REFUND_WITHOUT_PURCHASE",
+        "refund of nobody": "refunded declined ISSUE_TO_UNSPECIFIED",
+    }
+    return Counter({names[outcome]: count for outcome, count in oracle.invoices.items()})
+
+
+async def _refunds_clawed_back(services: Services) -> int:
+    async with services.connection("greenpoints_audit") as audit:
+        refunds: int = await audit.fetchval("SELECT count(DISTINCT event_key) FROM earning.audit_claw_back")
+        return refunds
+
+
+async def _strangers(services: Services) -> int:
+    """Grants on receipts that name nobody."""
+    async with services.connection("greenpoints_audit") as audit:
+        grants: int = await audit.fetchval(
+            """
+            SELECT count(*) FROM earning.audit_grant g JOIN earning.audit_receipt r USING (receipt_key)
+             WHERE r.member_id IS DISTINCT FROM g.member_id
+            """
+        )
+        return grants
