@@ -14,13 +14,16 @@ from services.earning.store.load import receipt_of
 from shared.runtime.http import ProblemError, operator_guard
 from shared.runtime.service import Running
 
+# Merchant and receipt ids may hold a slash.
+_RECEIPT = "/programs/{program_id}/merchants/{merchant_id:path}/receipts/{receipt_id:path}"
+
 
 def routes(running: Running) -> Sequence[APIRouter]:
     """Read-only; the operator's token is asked for."""
     guard = operator_guard(running.settings.operator_token.get_secret_value())
     router = APIRouter(prefix="/v1", tags=["earning"], dependencies=[Depends(guard)])
 
-    @router.get("/programs/{program_id}/merchants/{merchant_id}/receipts/{receipt_id}/explanation")
+    @router.get(_RECEIPT + "/explanation")
     async def explanation(program_id: str, merchant_id: str, receipt_id: str) -> dict[str, Any]:
         stored = await queries.receipt(running.pool, key_of_receipt(program_id, merchant_id, receipt_id))
         if stored is None:
@@ -34,6 +37,10 @@ def routes(running: Running) -> Sequence[APIRouter]:
     @router.get("/trace/{wanted:path}")
     async def trace(wanted: str) -> dict[str, list[dict[str, Any]]]:
         return await queries.trace(running.pool, wanted)
+
+    @router.get("/programs/{program_id}/receipts")
+    async def receipts(program_id: str, receipt_id: str) -> list[dict[str, Any]]:
+        return await queries.receipts_of_id(running.pool, program_id, receipt_id)
 
     @router.get("/programs/{program_id}/budgets")
     async def budgets(program_id: str) -> list[dict[str, Any]]:

@@ -201,22 +201,3 @@ def _verifier(password: str, rounds: int = 4096) -> str:
     server = hmac.digest(salted, b"Server Key", "sha256")
     encoded = [base64.b64encode(part).decode() for part in (salt, stored, server)]
     return f"SCRAM-SHA-256${rounds}:{encoded[0]}${encoded[1]}:{encoded[2]}"
-
-
-async def open_audit_views(postgres_admin_dsn: str, database: str, services: Sequence[str]) -> None:
-    """Let greenpoints_audit read the `audit_*` views of each schema, and nothing else.
-
-    To be called when the services have migrated their schemas; a view of a later migration needs it again.
-    """
-    inside = await asyncpg.connect(dsn_for(postgres_admin_dsn, database))
-    try:
-        async with _locked(inside):
-            views = await inside.fetch(
-                "SELECT schemaname, viewname FROM pg_views "
-                "WHERE schemaname = ANY($1) AND viewname LIKE 'audit\\_%' ORDER BY 1, 2",
-                list(services),
-            )
-            for schema, view in views:
-                await _define(inside, "GRANT SELECT ON %I.%I TO %I", schema, view, AUDIT_ROLE)
-    finally:
-        await inside.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.local import processes
 from deploy.local.processes import Say
 from deploy.local.stack import Stack, running_stack
-from services.operator.bootstrap import DATABASE, bootstrap, new_passwords, open_audit_views
+from services.operator.bootstrap import bootstrap, new_passwords
 from services.operator.program import apply_shipped
 from services.operator.supervisor import Process, Supervisor, until_interrupted
 from shared.events.topics import built_services
@@ -78,7 +78,6 @@ async def running_greenpoints(
             for name, port in ports.items()
         ]
         async with Supervisor(wanted, stack.state_dir, say) as supervisor:
-            await open_audit_views(stack.postgres_admin_dsn, DATABASE, built_services())
             urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
             yield Greenpoints(stack, supervisor, urls, dsns, token)
 

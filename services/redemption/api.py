@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
@@ -31,6 +31,7 @@ from services.redemption.store.queries import (
     read_lots,
     read_redemption,
 )
+from services.redemption.store.trace import read_trace
 from shared.events.fields import MAX_SAFE_INTEGER, FreeText, Identifier
 from shared.runtime.http import ProblemError, operator_guard
 from shared.runtime.postgres import Pool
@@ -105,6 +106,10 @@ def routes(running: Running) -> Sequence[APIRouter]:
     @router.get("/redemptions/{redemption_id}")
     async def show_redemption(redemption_id: UUID) -> RedemptionAnswer:
         return await _redemption(pool, redemption_id)
+
+    @router.get("/trace/{wanted:path}")
+    async def trace(wanted: str) -> dict[str, list[dict[str, Any]]]:
+        return await read_trace(pool, wanted)
 
     return [router]
 

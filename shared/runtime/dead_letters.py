@@ -29,8 +29,11 @@ _LIST = """
 SELECT dead_letter_id, topic, partition, record_offset, code, message, error_class, attempt, arrival, state
   FROM dead_letter
  WHERE state = $1 AND ($2::text IS NULL OR code = $2) AND ($3::text IS NULL OR topic = $3)
+   AND ($5::text IS NULL OR position(convert_to($5, 'UTF8') IN coalesce(record_value, '')) > 0
+                         OR position($5 IN headers::text) > 0)
  ORDER BY first_seen, dead_letter_id LIMIT $4
 """
+_UNPUBLISHED = "SELECT count(*) FROM outbox WHERE type = 'replay'"
 _GROUPS = """
 SELECT topic, code, error_class, count(*) AS letters, min(arrival) AS first_arrival, max(arrival) AS last_arrival
   FROM dead_letter WHERE state = $1 GROUP BY topic, code, error_class ORDER BY letters DESC, topic, code
@@ -112,13 +115,19 @@ def routes(service: str, running: Running) -> APIRouter:
         code: str | None = None,
         topic: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        contains: Annotated[str | None, Query(min_length=1, max_length=300)] = None,
     ) -> list[Summary]:
-        rows = await running.pool.fetch(_LIST, state, code, topic, limit)
+        rows = await running.pool.fetch(_LIST, state, code, topic, limit, contains)
         return [Summary.model_validate(dict(row)) for row in rows]
 
     @router.get("/groups")
     async def group_letters(_operator: Operator, state: State = "open") -> list[dict[str, object]]:
         return [dict(row) for row in await running.pool.fetch(_GROUPS, state)]
+
+    @router.get("/unpublished")
+    async def unpublished(_operator: Operator) -> dict[str, int]:
+        """How many replayed letters Kafka has not acknowledged yet."""
+        return {"letters": await running.pool.fetchval(_UNPUBLISHED)}
 
     @router.get("/{dead_letter_id}")
     async def show_letter(_operator: Operator, dead_letter_id: UUID) -> Letter:

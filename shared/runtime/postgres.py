@@ -72,7 +72,7 @@ async def migrate(connection: Connection, folders: Sequence[Path]) -> list[str]:
             for path in sorted(folder.glob("[0-9]*.sql")):
                 if await _apply(connection, f"{folder.parent.name}/{path.name}", path.read_text(), known):
                     applied.append(path.name)
-        await _grant_audit(connection)
+        await grant_audit(connection)
     if applied:
         log.info("migrations applied", files=applied)
     return applied
@@ -89,7 +89,7 @@ async def _apply(connection: Connection, name: str, sql: str, known: dict[str, s
     return True
 
 
-async def _grant_audit(connection: Connection) -> None:
+async def grant_audit(connection: Connection) -> None:
     """The audit role reads the audit_* views of every schema, and nothing else crosses schemas."""
     await connection.execute(
         """

@@ -28,9 +28,9 @@ from services.operator.bootstrap import (
     bootstrap,
     create_topics,
     dsn_for,
-    open_audit_views,
 )
 from shared.events.topics import built_services
+from shared.runtime.postgres import grant_audit
 from tests.infrastructure.fixtures import Database
 
 
@@ -242,8 +242,8 @@ async def test_the_audit_role_reads_audit_views_and_nothing_else(database: Datab
         "CREATE TABLE grant_row (points bigint); INSERT INTO grant_row VALUES (5);"
         "CREATE VIEW audit_grant AS SELECT points FROM grant_row; CREATE VIEW auditx AS SELECT 1 AS one"
     )
+    await grant_audit(earning)
     await earning.close()
-    await open_audit_views(database.admin_dsn, database.name, built_services())
     auditor = await asyncpg.connect(database.dsns[AUDIT_ROLE])
     assert await auditor.fetchval("SELECT points FROM earning.audit_grant") == 5
     for forbidden in ("SELECT * FROM earning.grant_row", "SELECT * FROM earning.auditx"):

@@ -15,22 +15,38 @@ SELECT json_build_object(
            'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d WHERE d.receipt_key = r.receipt_key))
   FROM receipt r WHERE r.receipt_key = $1
 """
-# By event id, receipt id, grant id or claw-back id: first the stories it belongs to, then everything in them.
+# By event id, receipt id, grant id or claw-back id: first the stories it belongs to, then everything in them. A refund
+# without receipt has a story of its own, so claw-backs lead from its event to the purchases and back.
 _TRACE = """
-WITH story AS (
-    SELECT correlation_id FROM decision WHERE event_id = $1
-    UNION SELECT correlation_id FROM decision WHERE receipt_key = ANY($3::uuid[])
+WITH named AS (
+    SELECT event_key, correlation_id FROM decision WHERE event_id = $1::text
+    UNION SELECT event_key, correlation_id FROM decision WHERE receipt_key = ANY($3::uuid[])
+), story AS (
+    SELECT correlation_id FROM named
     UNION SELECT correlation_id FROM issued_grant WHERE grant_id = $2
     UNION SELECT g.correlation_id FROM claw_back c JOIN issued_grant g USING (grant_id) WHERE c.claw_back_id = $2
-    UNION SELECT $1 WHERE EXISTS (SELECT FROM decision WHERE correlation_id = $1)
+    UNION SELECT g.correlation_id FROM named JOIN claw_back c USING (event_key) JOIN issued_grant g USING (grant_id)
+    UNION SELECT $1::text WHERE EXISTS (SELECT FROM decision WHERE correlation_id = $1)
+), taken AS (
+    SELECT c.* FROM claw_back c JOIN issued_grant g USING (grant_id) JOIN story USING (correlation_id)
+), told AS (
+    SELECT event_key FROM decision JOIN story USING (correlation_id)
+    UNION SELECT event_key FROM taken
 )
 SELECT json_build_object(
-    'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d JOIN story USING (correlation_id)),
+    'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d JOIN told USING (event_key)),
     'grants', (SELECT json_agg(g ORDER BY g.event_time) FROM issued_grant g JOIN story USING (correlation_id)),
-    'claw_backs', (SELECT json_agg(c ORDER BY c.claw_back_id) FROM claw_back c
-                     JOIN issued_grant g USING (grant_id) JOIN story USING (correlation_id)))
+    'claw_backs', (SELECT json_agg(c ORDER BY c.claw_back_id) FROM taken c),
+    'waiting', (SELECT json_agg(w ORDER BY w.arrival) FROM (
+                    SELECT event_key, event_type, program_id, member_id, arrival, deadline FROM waiting_event
+                     WHERE position(convert_to(to_json($1::text)::text, 'UTF8') IN record_value) > 0
+                        OR position(to_json($1::text)::text IN headers::text) > 0) AS w))
 """
 _RECEIPT_KEYS = "SELECT receipt_key FROM receipt WHERE receipt_id = $1 LIMIT 20"
+_RECEIPTS_OF_ID = """
+SELECT merchant_id, receipt_id, member_id, outcome, code, event_time FROM receipt
+ WHERE program_id = $1 AND receipt_id = $2 ORDER BY merchant_id LIMIT 20
+"""
 _BUDGETS = """
 SELECT b.program_id, b.budget_id, b.approved_minor, b.remainder_minor,
        b.approved_minor - b.remainder_minor - coalesce(sum(s.reserved_minor), 0)::bigint AS unaccounted_minor,
@@ -60,10 +76,15 @@ async def receipt(pool: Pool, receipt_key: UUID) -> dict[str, Any] | None:
 
 
 async def trace(pool: Pool, wanted: str) -> dict[str, list[dict[str, Any]]]:
-    """Every decision, grant and claw-back of the stories that `wanted` belongs to."""
+    """Every decision, grant and claw-back of the stories that `wanted` belongs to, and the events still waiting."""
     keys = [row["receipt_key"] for row in await pool.fetch(_RECEIPT_KEYS, wanted)]
     found = orjson.loads(await pool.fetchval(_TRACE, wanted, _uuid(wanted), keys))
     return {name: rows or [] for name, rows in found.items()}
+
+
+async def receipts_of_id(pool: Pool, program_id: str, receipt_id: str) -> list[dict[str, Any]]:
+    """A receipt id is unique per merchant only: the receipts of a program that have it, at most 20."""
+    return [dict(row) for row in await pool.fetch(_RECEIPTS_OF_ID, program_id, receipt_id)]
 
 
 async def budgets(pool: Pool, program_id: str) -> list[dict[str, Any]]:
