@@ -13,6 +13,7 @@ from deploy.local import processes
 from deploy.local.processes import Say
 from deploy.local.stack import Stack, running_stack
 from services.operator.bootstrap import bootstrap, new_passwords
+from services.operator.local_run import LocalRun, recorded_run
 from services.operator.program import apply_shipped
 from services.operator.supervisor import Process, Supervisor, until_interrupted
 from shared.events.topics import built_services
@@ -79,7 +80,8 @@ async def running_greenpoints(
         ]
         async with Supervisor(wanted, stack.state_dir, say) as supervisor:
             urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-            yield Greenpoints(stack, supervisor, urls, dsns, token)
+            with recorded_run(stack.state_dir, LocalRun(urls, stack.kafka, dsns, token)):
+                yield Greenpoints(stack, supervisor, urls, dsns, token)
 
 
 def command() -> None:

@@ -19,11 +19,20 @@ from shared.runtime.batch import (
 )
 from shared.runtime.statement import Part
 
-# One column of the load: which of the batch's events this service has already applied.
+# One column of the load: which of the batch's events this service has already applied, each as the 16 bytes of its
+# key and its content hash. Joined, not ANY: so each key looks into its own hash partition only.
 INBOX_COLUMNS = {
-    "inbox_keys": "SELECT array_agg(event_key) FROM inbox WHERE event_key = ANY(:event_keys::uuid[])",
-    "inbox_hashes": "SELECT array_agg(content_hash) FROM inbox WHERE event_key = ANY(:event_keys::uuid[])",
+    "inbox": """
+        SELECT array_agg(uuid_send(event_key) || content_hash)
+          FROM unnest(:event_keys::uuid[]) AS k (event_key) JOIN inbox USING (event_key)
+    """
 }
+
+
+def read_inbox(column: Sequence[bytes] | None) -> dict[object, bytes]:
+    """Event key → content hash, from the column of INBOX_COLUMNS."""
+    return {UUID(bytes=known[:16]): known[16:] for known in column or ()}
+
 
 OUTBOX_PART = Part(
     "outbox_rows",

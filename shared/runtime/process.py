@@ -7,9 +7,11 @@ import sys
 from collections.abc import Awaitable
 from typing import Any
 
+import asyncpg
 import structlog
 import uvicorn
 import uvloop
+from aiokafka.errors import KafkaConnectionError
 from pydantic import ValidationError
 
 from shared.programs.versions import ProgramBook
@@ -42,6 +44,10 @@ def main(service: Service[DeskT]) -> None:
         uvloop.run(run(service, settings))
     except (WorkerStoppedError, NearlyEverythingBadError) as stopped:
         sys.exit(f"{service.name} stopped: {stopped}")
+    except KafkaConnectionError as away:
+        sys.exit(f"{service.name} cannot reach Kafka at {settings.kafka}: {away}. Start it, or mend GREENPOINTS_KAFKA.")
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.InvalidPasswordError) as away:
+        sys.exit(f"{service.name} cannot use its database or port: {away}. Mend GREENPOINTS_DATABASE or _HTTP_PORT.")
 
 
 async def run(service: Service[DeskT], settings: Settings) -> None:

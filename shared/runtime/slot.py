@@ -10,6 +10,7 @@ from typing import Generic
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from shared.runtime import crash_points, gate, telemetry
 from shared.runtime.batch import Batch, Delivered, DeskT, read_record
@@ -64,6 +65,11 @@ class Slot(Generic[DeskT]):
             except GateShutError:
                 log.warning("gate shut, claiming again", partition=self.partition)
                 await self._rest(0.5)
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                log.warning("Kafka away, keeping the partition", partition=self.partition, error=repr(error))
+                await self._rest(pause)
             except DATABASE_AWAY as error:
                 telemetry.DATABASE_AWAY.labels(self._service.name).inc()
                 log.warning("database away, keeping the partition", partition=self.partition, error=repr(error))
@@ -93,16 +99,21 @@ class Slot(Generic[DeskT]):
         """Post batch after batch; the next one is read and decoded meanwhile."""
         run = BatchRun(self._service, self._running, epoch, self._limit)
         upcoming = asyncio.create_task(self._read())
+        stopping = asyncio.create_task(self._stopping.wait())
         try:
-            while not self._stopping.is_set():
-                delivered = await upcoming
+            # not `await upcoming` alone: while a rebalance waits for this slot, a read waits for the rebalance
+            while upcoming in (await asyncio.wait({upcoming, stopping}, return_when=asyncio.FIRST_COMPLETED))[0]:
+                delivered = upcoming.result()
                 await self._feed.wait_until_fresh()
                 upcoming = asyncio.create_task(self._read())
                 for records in delivered:
+                    if self._stopping.is_set():
+                        return
                     await self._post(run, records)
         finally:
-            upcoming.cancel()
-            await asyncio.gather(upcoming, return_exceptions=True)
+            for task in (upcoming, stopping):
+                task.cancel()
+            await asyncio.gather(upcoming, stopping, return_exceptions=True)
 
     async def _read(self) -> list[list[Delivered]]:
         """Whatever is there, up to a batch, in the order in which the service lists its topics."""
@@ -119,12 +130,19 @@ class Slot(Generic[DeskT]):
 
     async def _post(self, run: BatchRun[DeskT], records: Sequence[Delivered]) -> None:
         topic, last = records[0].topic, records[-1].offset
+        if any(self._is_of_unknown_program(delivered) for delivered in records):
+            await self._feed.read_to_end()
         batch = Batch(topic, self.partition, self._next[topic], last + 1, records)
         with telemetry.BATCH_SECONDS.labels(self._service.name).time():
             await run.post(batch)
         self._next[topic] = batch.to_offset
         crash_points.reach("before_kafka_commit")
         self._commit_best_effort(TopicPartition(topic, self.partition), batch.to_offset)
+
+    def _is_of_unknown_program(self, delivered: Delivered) -> bool:
+        """Such a program may have been published a moment ago; only its handler decides that it was not."""
+        program_id = None if delivered.event is None else getattr(delivered.event.data, "program_id", None)
+        return program_id is not None and not self._running.programs.knows(program_id)
 
     def _commit_best_effort(self, place: TopicPartition, offset: int) -> None:
         """Kafka's copy of the offset serves lag tools only; the books hold the true one."""

@@ -9,7 +9,7 @@ from services.earning.store.load import LOAD, fill_desk, load_arguments
 from services.earning.store.save import SAVE, save_arguments
 from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
-from shared.runtime.ledger import Postings
+from shared.runtime.ledger import Postings, read_inbox
 from shared.runtime.postgres import Connection
 from shared.runtime.service import DecideAgainError
 
@@ -36,7 +36,7 @@ class EarningBooks:
         fill_desk(desk, dict(row))
         for key in self._drained.pop(partition, ()):
             desk.slices[key].final = True
-        return desk, dict(zip(row["inbox_keys"] or (), row["inbox_hashes"] or (), strict=True))
+        return desk, read_inbox(row["inbox"])
 
     async def settle(self, connection: Connection, desk: EarningDesk) -> None:
         """Fetch what the slices lack; a budget that is drained is known as such for the next decision only."""

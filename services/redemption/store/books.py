@@ -15,7 +15,7 @@ from shared.events.points_granted import PointsGranted
 from shared.events.points_scheduled import PointsScheduled
 from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
-from shared.runtime.ledger import INBOX_COLUMNS, Postings
+from shared.runtime.ledger import INBOX_COLUMNS, Postings, read_inbox
 from shared.runtime.postgres import Connection
 from shared.runtime.statement import load_statement
 
@@ -59,7 +59,6 @@ class WalletBooks:
         wanted = _Wanted(events)
         row = await connection.fetchrow(LOAD.sql, *LOAD.arguments(wanted.arguments()))
         assert row is not None  # noqa: S101 - sub-selects alone always make one row
-        seen = dict(zip(row["inbox_keys"] or (), row["inbox_hashes"] or (), strict=True))
         desk = RedemptionDesk(
             known_lots=set(row["lots"] or ()),
             overdue=set(row["overdue"] or ()),
@@ -70,7 +69,7 @@ class WalletBooks:
             empty = {(wallet.program_id, wallet.member_id): wallet for wallet in locked}
             desk.loaded = await read_open_lots(connection, empty, wanted.touched_lots)
             desk.wallets = dict(desk.loaded)
-        return desk, seen
+        return desk, read_inbox(row["inbox"])
 
     async def settle(self, _connection: Connection, _desk: RedemptionDesk) -> None:
         """Nothing has to be fetched between deciding and saving."""

@@ -1,0 +1,82 @@
+"""Kafka's log as the audit reads it: with a plain consumer, in no group, committing nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from deploy.local.trouble import Trouble
+from shared.events.topics import load_topics
+
+_SILENCE_SECONDS = 20.0
+Bounds = Mapping[TopicPartition, tuple[int, int]]
+
+
+class KafkaLog:
+    """Offsets and records of partitions. Every method raises Trouble when Kafka stops answering."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, existing: frozenset[str]) -> None:
+        self._consumer = consumer
+        self._existing = existing
+
+    async def bounds(self, places: Iterable[TopicPartition]) -> Bounds:
+        """Begin and end offset of each partition that exists; the end is the next record's offset."""
+        known = [place for place in places if self._exists(place)]
+        if not known:
+            return {}
+        begins = await self._consumer.beginning_offsets(known)
+        ends = await self._consumer.end_offsets(known)
+        return {place: (begins[place], ends[place]) for place in known}
+
+    async def read(self, place: TopicPartition, start: int, stop: int) -> "AsyncIterator[ConsumerRecord[bytes, bytes]]":
+        """The records in [start, stop) that are still there."""
+        begin, end = (await self.bounds([place])).get(place, (stop, stop))
+        position, stop = max(start, begin), min(stop, end)
+        if position >= stop:
+            return
+        self._consumer.assign([place])
+        self._consumer.seek(place, position)
+        deadline = asyncio.get_running_loop().time() + _SILENCE_SECONDS
+        while position < stop:
+            polled = await self._consumer.getmany(place, timeout_ms=200)
+            for record in polled.get(place, []):
+                if record.offset >= stop:
+                    return
+                yield record
+            moved_to: int = await self._consumer.position(place)
+            if moved_to > position:
+                position, deadline = moved_to, asyncio.get_running_loop().time() + _SILENCE_SECONDS
+            elif asyncio.get_running_loop().time() > deadline:
+                raise Trouble(
+                    "KAFKA_UNREACHABLE",
+                    f"Kafka gave nothing of {place.topic}/{place.partition} from offset {position} on.",
+                    "Check that its brokers are up, then audit again.",
+                )
+
+    def _exists(self, place: TopicPartition) -> bool:
+        known = load_topics().get(place.topic)
+        return place.topic in self._existing and (known is None or place.partition < known.partitions)
+
+
+@asynccontextmanager
+async def open_log(kafka: str) -> AsyncIterator[KafkaLog]:
+    """Raises Trouble when no broker answers."""
+    # Uncommitted records are read as well, as the services do: what they count as a gap holds no record at all.
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=100
+    )
+    try:
+        try:
+            await consumer.start()
+            existing = frozenset(await consumer.topics())
+        except (KafkaError, OSError) as error:
+            raise Trouble(
+                "KAFKA_UNREACHABLE",
+                f"No Kafka answers at {kafka}.",
+                "Start it, or correct GREENPOINTS_KAFKA (or --kafka).",
+            ) from error
+        yield KafkaLog(consumer, existing)
+    finally:
+        await consumer.stop()

@@ -1,0 +1,108 @@
+"""Keeps the demo's figures up to date from the services' own books, as the audit role."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from services.operator.demo.figures import Books, Figures, latency_of
+from services.operator.demo.probes import Prober
+from services.operator.lag import Lag, LagReader, reading_lag
+from services.operator.traffic.fruit import PROGRAM_ID
+from services.operator.traffic.publish import Counters
+from shared.runtime.postgres import Connection
+
+_SECONDS = 0.2
+_RATE_SECONDS = 2  # committed per second is the mean over this long
+_BOOKS = """
+SELECT (SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM earning.audit_offset) AS handled,
+       (SELECT coalesce(sum(points), 0)::bigint FROM earning.audit_grant WHERE program_id = $1) AS issued,
+       (SELECT coalesce(sum(points), 0)::bigint FROM earning.audit_claw_back WHERE program_id = $1) AS clawed_back,
+       (SELECT coalesce(sum(points), 0)::bigint FROM redemption.audit_lot WHERE program_id = $1) AS credited,
+       (SELECT coalesce(sum(approved_minor), 0)::bigint FROM earning.audit_budget WHERE program_id = $1)
+     - (SELECT coalesce(sum(spent_minor), 0)::bigint FROM earning.audit_budget_slice WHERE program_id = $1)
+       AS budget_left_minor
+"""
+
+
+async def read_books(audit: Connection) -> Books:
+    """What the books say now of the demo's program."""
+    row = await audit.fetchrow(_BOOKS, PROGRAM_ID)
+    return Books(**dict(row or {}))
+
+
+@dataclass(slots=True)
+class Watch:
+    """`now()` is the present state; `first_points_at` is the monotonic second at which a wallet first had points."""
+
+    audit: Connection
+    lag: LagReader
+    before: Books
+    counters: Counters
+    prober: Prober
+    first_points_at: float | None = None
+    _books: Books = field(default_factory=Books)
+    _lag: Lag | None = None
+    _handled: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def now(self) -> Figures:
+        books, before, counters = self._books, self.before, self.counters
+        behind = {} if self._lag is None else {s: n + self._lag.outbox[s] for s, n in self._lag.records.items()}
+        return Figures(
+            sent=counters.sent + self.prober.sent,
+            by_http=counters.by_http + self.prober.by_http,
+            by_kafka=counters.by_kafka + self.prober.by_kafka,
+            committed_per_second=self._rate(),
+            behind=behind,
+            latency=latency_of(self.prober.nanoseconds),
+            issued=books.issued - before.issued,
+            clawed_back=books.clawed_back - before.clawed_back,
+            budget_left_minor=books.budget_left_minor,
+        )
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.read()
+            await asyncio.sleep(_SECONDS)
+
+    async def read(self) -> None:
+        self._books = await read_books(self.audit)
+        self._lag = await self.lag.read()
+        read_at = time.monotonic()
+        if self.first_points_at is None and self._books.credited > self.before.credited:
+            self.first_points_at = read_at
+        self._handled.append((read_at, self._books.handled))
+        while read_at - self._handled[0][0] > _RATE_SECONDS:
+            self._handled.popleft()
+
+    def _rate(self) -> int:
+        if len(self._handled) < 2:
+            return 0
+        (since, first), (until, last) = self._handled[0], self._handled[-1]
+        return round((last - first) / (until - since))
+
+
+@asynccontextmanager
+async def watching(
+    audit_dsn: str, kafka: str, before: Books, counters: Counters, prober: Prober
+) -> AsyncIterator[Watch]:
+    """A Watch that reads on its own until the block ends, and once more then."""
+    audit = await asyncpg.connect(audit_dsn)
+    try:
+        async with reading_lag(audit_dsn, kafka) as lag:
+            watch = Watch(audit, lag, before, counters, prober)
+            await watch.read()
+            async with asyncio.TaskGroup() as group:
+                reading = group.create_task(watch.run())
+                yield watch
+                reading.cancel()
+            await watch.read()
+    finally:
+        await audit.close()

@@ -1,0 +1,86 @@
+"""`greenpoints trace`: follow one event, receipt, grant, lot, claw-back or redemption through all services."""
+
+import json
+import sys
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from services.operator.printed import plain, show, tree_lines
+from services.operator.running import Operator, find_addresses
+from services.operator.story import Story, story_tree
+
+_EARNING = ("decisions", "grants", "claw_backs", "waiting")
+_REDEMPTION = {
+    "lots": "lots",
+    "journal": "journal",
+    "redemptions": "redemptions",
+    "allocations": "allocations",
+    "claw_backs": "settled",
+}
+# A large redemption may reach hundreds of purchases; more than these are left out, and that is said.
+_MOST_STORIES = 100
+
+
+def command(
+    wanted: Annotated[
+        str,
+        typer.Argument(metavar="ID", help="Event, receipt, grant, lot, claw-back, redemption or story (source#id)."),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Everything found as JSON.")] = False,
+) -> None:
+    """Follow an id through all services, in the order in which it happened."""
+    with Operator(find_addresses()) as operator:
+        story, left_out = tell(operator, wanted)
+    if story.is_empty():
+        print(
+            f"Neither earning nor redemption knows {plain(wanted)}, and no dead letter names it; "
+            "it may not have been handled yet.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+    if as_json:
+        print(json.dumps({**story.as_json(), "stories_left_out": left_out}, ensure_ascii=False, indent=2))
+        return
+    show(tree_lines(story_tree(story)))
+    if left_out:
+        print(f"{left_out} more stories are left out; trace their lots one by one.", file=sys.stderr)
+
+
+def tell(operator: Operator, wanted: str) -> tuple[Story, int]:
+    """Ask both services for the id, then each for the stories the other found; also how many were too many."""
+    story = Story()
+    _ask_earning(operator, story, wanted)
+    of_earning = {decision["correlation_id"] for decision in story.decisions}
+    of_redemption = _ask_redemption(operator, story, wanted)
+    unknown_to_earning = sorted(of_redemption - of_earning)
+    asked = [unknown_to_earning[:_MOST_STORIES], sorted(of_earning - {wanted})[:_MOST_STORIES]]
+    for correlation in asked[0]:
+        _ask_earning(operator, story, correlation)
+    for correlation in asked[1]:
+        _ask_redemption(operator, story, correlation)
+    _ask_dead_letters(operator, story, wanted)
+    return story, len(unknown_to_earning) + len(of_earning - {wanted}) - sum(map(len, asked))
+
+
+def _ask_earning(operator: Operator, story: Story, wanted: str) -> None:
+    found = operator.get("earning", f"/v1/trace/{quote(wanted, safe='')}")
+    for kind in _EARNING:
+        story.add(kind, found[kind])
+
+
+def _ask_redemption(operator: Operator, story: Story, wanted: str) -> set[str]:
+    found = operator.get("redemption", f"/v1/trace/{quote(wanted, safe='')}")
+    for kind, kept_as in _REDEMPTION.items():
+        story.add(kept_as, found[kind])
+    return {row["correlation_id"] for row in found["correlations"]}
+
+
+def _ask_dead_letters(operator: Operator, story: Story, wanted: str) -> None:
+    """Letters whose raw record or headers hold the event's id as a JSON string, at most 20 per service and state."""
+    name = json.dumps(wanted.rpartition("#")[2] or wanted, ensure_ascii=False)
+    for service in operator.addresses.services_with_dead_letters():
+        for state in ("open", "replayed", "discarded"):
+            letters = operator.get(service, "/v1/dead-letters", state=state, contains=name, limit=20)
+            story.add("dead_letters", [{**letter, "service": service} for letter in letters])
