@@ -44,8 +44,6 @@ async def handled(stack: Stack, fresh_topics: str, database: Database, tmp_path:
         seconds = time.monotonic() - started
         print(f"\nPublished in {published:.1f} s, handled by everybody after {seconds:.1f} s.")
         assert seconds < MOST_SECONDS
-        async with services.connection("greenpoints_audit") as audit:
-            print(await audit.fetch("SELECT topic,sum(applied) a,sum(duplicate) d,sum(forwarded) f, sum(ignored) i from earning.audit_offset group by topic"))
         yield services
 
 
