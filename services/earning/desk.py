@@ -14,7 +14,7 @@ from shared.events.cloudevent import CloudEvent
 from shared.events.fields import PointsClass
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.programs.versions import ProgramBook
-from shared.runtime.batch import Delivered, Desk
+from shared.runtime.batch import Delivered, Desk, Headers
 
 MemberKey = tuple[str, str]
 BudgetKey = tuple[str, str]
@@ -182,16 +182,20 @@ class WaitingEntry:
     deadline: datetime | None
     record_key: bytes
     record_value: bytes
-    headers: tuple[tuple[str, bytes], ...]
+    headers: Headers  # with its first arrival, as it will go on
     new: bool = False
 
 
 @dataclass(slots=True)
 class SliceEntry:
-    """This partition's slice of a budget. `final`: nothing more can be fetched, so a shortage is exhaustion."""
+    """This partition's slice of a budget; `elsewhere_minor` is unspent in the remainder and in other slices.
+
+    Both are of one instant, so an award beyond their sum is beyond the budget; one beyond the slice alone has to
+    fetch first.
+    """
 
     left_minor: int
-    final: bool = False
+    elsewhere_minor: int
     spent_minor: int = 0  # by this batch; below zero when more came back than went out
 
 
@@ -268,11 +272,11 @@ class EarningDesk(Desk):
         ]
 
     def draw(self, budget: BudgetKey, cost_minor: int) -> bool:
-        """Spend inside the slice; a shortage is only a refusal once nothing more can be fetched (C04)."""
+        """Spend; refused only when the whole budget has not that much left, wherever it lies (C04)."""
         entry = self.slices.get(budget)
         if entry is None:
             return False
-        if entry.final and cost_minor > entry.left_minor - entry.spent_minor:
+        if cost_minor > entry.left_minor + entry.elsewhere_minor - entry.spent_minor:
             return False
         entry.spent_minor += cost_minor
         return True

@@ -30,12 +30,7 @@ COMMANDS = (
     Command("trace", "services.operator.trace", "Follow one event through all services."),
     Command("explain", "services.operator.explain", "Say why a receipt earned what it earned."),
     Command("dead-letters", "services.operator.dead_letters", "List dead letters and replay them."),
-    Command(
-        "online-retail",
-        "services.operator.online_retail.command",
-        "Replay the Online Retail data set as purchases.",
-        function="online_retail",
-    ),
+    Command("replay", "services.operator.online_retail.command", "Replay recorded purchases: online-retail."),
 )
 
 app = typer.Typer(name="greenpoints", no_args_is_help=True, add_completion=False, rich_markup_mode=None)

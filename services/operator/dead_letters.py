@@ -20,7 +20,12 @@ from services.operator.running import Operator, find_addresses
 Row = Mapping[str, Any]
 State = Literal["open", "replayed", "discarded"]
 
-app = typer.Typer(help="List dead letters, replay them, or discard them with a reason.", no_args_is_help=True)
+app = typer.Typer(
+    help="List dead letters, replay them, or discard them with a reason.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 Service = Annotated[str | None, typer.Option(help="One service; without it, all that have dead letters.")]
 OneService = Annotated[str | None, typer.Option(help="The service; with an id it is found.")]
 Code = Annotated[str | None, typer.Option(help="Only letters with this reason code.")]
@@ -28,7 +33,7 @@ Topic = Annotated[str | None, typer.Option(help="Only letters from this topic.")
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many letters, the oldest first.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 InState = Annotated[State, typer.Option(help="Which letters.")]
-LetterId = Annotated[UUID | None, typer.Argument(metavar="[ID]", help="One letter.")]
+LetterId = Annotated[UUID | None, typer.Argument(metavar="ID", help="One letter.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The answer as JSON.")]
 
 _AT_ONCE = 100  # letters per transaction, so that a long replay shows how far it is
@@ -148,12 +153,21 @@ def discard(
 
 
 def _services(operator: Operator, service: str | None) -> list[str]:
-    return operator.addresses.services_with_dead_letters() if service is None else [service]
+    return operator.addresses.services_with_dead_letters() if service is None else [_having_letters(operator, service)]
+
+
+def _having_letters(operator: Operator, service: str) -> str:
+    operator.addresses.url(service)
+    if service not in operator.addresses.services_with_dead_letters():
+        raise Trouble(
+            "NO_DEAD_LETTERS", f"The {service} service has no dead letters: it reads no topics.", "Name another."
+        )
+    return service
 
 
 def _one_service(operator: Operator, letter_id: UUID | None, service: str | None) -> str:
     if service is not None:
-        return service
+        return _having_letters(operator, service)
     if letter_id is None:
         raise Trouble("SERVICE_MISSING", "Whose dead letters is not said.", "Name the service with --service.")
     return _find(operator, letter_id, None)[0]
@@ -176,7 +190,9 @@ def _replay(operator: Operator, service: str, selection: Row, count: int, *, qui
         task = progress.add_task("replaying", total=count)
         while len(done) < count:
             chunk = operator.post(
-                service, "/v1/dead-letters/replay", {**selection, "limit": min(_AT_ONCE, count - len(done))}
+                service,
+                "/v1/dead-letters/replay",
+                {**selection, "limit": min(_AT_ONCE, count - len(done)), "dry_run": False},
             )["letters"]
             if not chunk:
                 break  # another operator was quicker
@@ -235,7 +251,7 @@ def _whole(service: str, letter: Row) -> list[str]:
         f"message: {plain(letter['message'])}",
         *(f"field {plain(field['path'])}: {plain(field['message'])}" for field in fields),
         f"key: {_raw(letter['key_base64'])}",
-        *(f"header {plain(name)}: {plain(value)}" for name, value in letter["headers"]),
+        *(f"header {plain(name)}: {'(none)' if value is None else plain(value)}" for name, value in letter["headers"]),
         f"value: {_raw(letter['value_base64'])}",
     ]
 

@@ -39,11 +39,12 @@ class Lag:
 
 
 class LagReader:
-    """Reads the lag as the audit role; obtained from `reading_lag`."""
+    """Reads the lag as the audit role; obtained from `reading_lag`. `seen` is what it read last."""
 
     def __init__(self, books: Connection, kafka: AIOKafkaConsumer) -> None:
         self._books = books
         self._kafka = kafka
+        self.seen: Lag | None = None
 
     async def read(self) -> Lag:
         """Books first, Kafka second: 0 means that nothing was under way between the two."""
@@ -56,7 +57,8 @@ class LagReader:
             for service, mine in places.items()
         }
         outbox = {service: handled[service, None, None] for service in _FOLLOWED}
-        return Lag(records, outbox)
+        self.seen = Lag(records, outbox)
+        return self.seen
 
     async def until_drained(self, seconds: float) -> Lag:
         """Wait until nothing is left. Raises Trouble naming what is left after `seconds` without any progress."""
@@ -91,7 +93,7 @@ def _places(service: str, handled: Mapping[tuple[str, str | None, int | None], i
 async def reading_lag(audit_dsn: str, kafka: str) -> AsyncIterator[LagReader]:
     """A LagReader with its own connections."""
     books = await asyncpg.connect(audit_dsn)
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, isolation_level="read_committed")
     try:
         await consumer.start()
         yield LagReader(books, consumer)

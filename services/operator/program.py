@@ -131,7 +131,7 @@ async def _publish(kafka: str, pack: ProgramPack, published_at: datetime) -> Non
 
 async def read_book(kafka: str) -> ProgramBook:
     """Every version that stands, read from the topic's beginning to its present end."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, isolation_level="read_committed")
     await consumer.start()
     try:
         consumer.assign([_PLACE])

@@ -30,12 +30,13 @@ class Addresses:
 
     def url(self, service: str) -> str:
         """Raises Trouble when this service's address is not known."""
+        if service not in SERVICES:
+            raise Trouble("SERVICE_UNKNOWN", f"There is no service {service}.", f"There are {', '.join(SERVICES)}.")
         if service not in self.urls:
-            known = ", ".join(self.urls) or "none"
             raise Trouble(
-                "SERVICE_UNKNOWN",
-                f"The address of service {service} is not known (known: {known}).",
-                f"Set GREENPOINTS_{service.upper()}_URL if there is such a service.",
+                "ADDRESS_UNKNOWN",
+                f"Where the {service} service answers is not known.",
+                f"Set GREENPOINTS_{service.upper()}_URL.",
             )
         return self.urls[service]
 
@@ -84,10 +85,13 @@ def find_addresses(state_dir: Path | None = None, environment: Mapping[str, str]
 class Operator(AbstractContextManager["Operator"]):
     """Asks the services as the operator. A refusal or an outage is a Trouble, with the service's own code."""
 
-    def __init__(self, addresses: Addresses) -> None:
+    def __init__(self, addresses: Addresses, transport: httpx.BaseTransport | None = None) -> None:
         self.addresses = addresses
         self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {addresses.operator_token}"}, timeout=_TIMEOUT_SECONDS, trust_env=False
+            headers={"Authorization": f"Bearer {addresses.operator_token}"},
+            timeout=_TIMEOUT_SECONDS,
+            trust_env=False,
+            transport=transport,
         )
 
     def __enter__(self) -> Self:

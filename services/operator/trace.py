@@ -20,7 +20,7 @@ _REDEMPTION = {
     "claw_backs": "settled",
 }
 # A large redemption may reach hundreds of purchases; more than these are left out, and that is said.
-_MOST_STORIES = 100
+_MOST = 100
 
 
 def command(
@@ -35,33 +35,32 @@ def command(
         story, left_out = tell(operator, wanted)
     if story.is_empty():
         print(
-            f"Neither earning nor redemption knows {plain(wanted)}, and no dead letter names it; "
+            f"Neither earning nor redemption knows {plain(wanted)!r}, and no dead letter names it; "
             "it may not have been handled yet.",
             file=sys.stderr,
         )
         raise typer.Exit(1)
     if as_json:
-        print(json.dumps({**story.as_json(), "stories_left_out": left_out}, ensure_ascii=False, indent=2))
+        print(json.dumps({**story.as_json(), "left_out": left_out}, ensure_ascii=False, indent=2))
         return
     show(tree_lines(story_tree(story)))
     if left_out:
-        print(f"{left_out} more stories are left out; trace their lots one by one.", file=sys.stderr)
+        print(f"{left_out} more purchases are left out; trace their lots one by one.", file=sys.stderr)
 
 
 def tell(operator: Operator, wanted: str) -> tuple[Story, int]:
-    """Ask both services for the id, then each for the stories the other found; also how many were too many."""
+    """Ask both services for the id, then each for what the other found; also how many were too many to ask for."""
     story = Story()
     _ask_earning(operator, story, wanted)
-    of_earning = {decision["correlation_id"] for decision in story.decisions}
-    of_redemption = _ask_redemption(operator, story, wanted)
-    unknown_to_earning = sorted(of_redemption - of_earning)
-    asked = [unknown_to_earning[:_MOST_STORIES], sorted(of_earning - {wanted})[:_MOST_STORIES]]
-    for correlation in asked[0]:
-        _ask_earning(operator, story, correlation)
-    for correlation in asked[1]:
-        _ask_redemption(operator, story, correlation)
+    stories = _ask_redemption(operator, story, wanted)
+    unknown_stories = sorted(stories - {decision["correlation_id"] for decision in story.decisions})
+    unknown_lots = sorted({grant["grant_id"] for grant in story.grants} - {lot["lot_id"] for lot in story.lots})
+    for correlation_id in unknown_stories[:_MOST]:
+        _ask_earning(operator, story, correlation_id)
+    for lot_id in unknown_lots[:_MOST]:
+        _ask_redemption(operator, story, lot_id)
     _ask_dead_letters(operator, story, wanted)
-    return story, len(unknown_to_earning) + len(of_earning - {wanted}) - sum(map(len, asked))
+    return story, len(unknown_stories[_MOST:]) + len(unknown_lots[_MOST:])
 
 
 def _ask_earning(operator: Operator, story: Story, wanted: str) -> None:

@@ -22,7 +22,7 @@ _STRUCTURED_JSON: Final = ("application/cloudevents+json", "application/cloudeve
 _PREFIX: Final = "ce_"
 
 
-def decode(topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]]) -> CloudEvent:
+def decode(topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> CloudEvent:
     """The event of a Kafka record. Raises Rejected with a reason code and one sentence.
 
     `partitionkey` falls back to the record's key. Judging the event's time needs the record's arrival and is
@@ -75,7 +75,7 @@ def encode(
     return orjson.dumps(envelope)[:-1] + b',"data":' + known + b"}"
 
 
-def _content_type(headers: Sequence[tuple[str, bytes]]) -> str | None:
+def _content_type(headers: Sequence[tuple[str, bytes | None]]) -> str | None:
     found = None
     for name, value in headers:
         if len(name) == 12 and name.lower() == "content-type":
@@ -92,7 +92,7 @@ def _require_structured_json(content_type: str) -> None:
         raise malformed(f"A structured event must be {CONTENT_TYPE}.")
 
 
-def _binary_attributes(content_type: str | None, headers: Sequence[tuple[str, bytes]]) -> dict[str, str]:
+def _binary_attributes(content_type: str | None, headers: Sequence[tuple[str, bytes | None]]) -> dict[str, str]:
     attributes: dict[str, str] = {}
     for name, value in headers:
         if name.startswith(_PREFIX):

@@ -16,7 +16,7 @@ from shared.events.reason_codes import ReasonCode
 
 ARRIVAL_HEADER = "greenpoints-arrival"  # milliseconds: the first arrival, carried by forwards and replays
 ATTEMPT_HEADER = "greenpoints-attempt"
-Headers: TypeAlias = tuple[tuple[str, bytes], ...]
+Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]  # a Kafka header may have no value
 FUTURE_TOLERANCE = timedelta(minutes=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -169,19 +169,25 @@ def _carried(recorded: datetime, headers: Headers) -> tuple[datetime, int]:
     """First arrival (never later than this record's own) and attempt, as forwards and replays carry them."""
     arrival, attempt = recorded, 1
     for name, value in headers:
-        if name == ARRIVAL_HEADER and value.isdigit() and len(value) < 15:
+        if name not in (ARRIVAL_HEADER, ATTEMPT_HEADER) or value is None or not value.isdigit():
+            continue
+        if name == ARRIVAL_HEADER and len(value) < 15:
             arrival = min(recorded, _EPOCH + timedelta(milliseconds=int(value)))
-        elif name == ATTEMPT_HEADER and value.isdigit() and len(value) < 6:
+        elif name == ATTEMPT_HEADER and len(value) < 6:
             attempt = int(value)
     return arrival, attempt
 
 
 def forwarded(delivered: Delivered, topic: str, key: str) -> Outgoing:
     """The record unchanged, under another key, carrying its first arrival."""
-    own = tuple(header for header in delivered.headers if header[0] != ARRIVAL_HEADER)
-    carried = (ARRIVAL_HEADER, str(arrival_milliseconds(delivered.arrival)).encode())
     event = delivered.required_event
-    return Outgoing(topic, key.encode(), event.type, event.event_key, delivered.value, (*own, carried))
+    return Outgoing(topic, key.encode(), event.type, event.event_key, delivered.value, onward_headers(delivered))
+
+
+def onward_headers(delivered: Delivered) -> Headers:
+    """The record's headers with its first arrival, as a forward carries them."""
+    own = tuple(header for header in delivered.headers if header[0] != ARRIVAL_HEADER)
+    return (*own, (ARRIVAL_HEADER, str(arrival_milliseconds(delivered.arrival)).encode()))
 
 
 def arrival_milliseconds(arrival: datetime) -> int:

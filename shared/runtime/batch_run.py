@@ -1,5 +1,7 @@
 """One batch through load → decide → save, with every way in which it may have to be done again."""
 
+import asyncio
+import random
 from datetime import timedelta
 from typing import Generic
 
@@ -14,12 +16,13 @@ from shared.runtime.dead_letter_limit import DeadLetterLimit
 from shared.runtime.gate import GateShutError
 from shared.runtime.ledger import Postings
 from shared.runtime.postgres import CLAIM_LOST, CONNECTION_LOST, Connection
-from shared.runtime.service import DecideAgainError, Running, Service
+from shared.runtime.service import DecideAgainError, Prepare, Running, Service
 
 log = structlog.get_logger()
 
 _TRIES_TOGETHER = 2
 _TRIES_ALONE = 20
+_RACES_ALONE = 15  # who loses as often as that alone is not losing races
 _ITS_OWN_FAULT = ("22", "23", "P0")  # SQLSTATE classes: data, integrity, raised by a function
 
 
@@ -59,11 +62,13 @@ class BatchRun(Generic[DeskT]):
     async def _post_single(self, batch: Batch) -> None:
         """One record alone: what still fails here is this record's own fault and becomes a dead letter."""
         poison: dict[int, DeadLetter] = {}
-        for _ in range(_TRIES_ALONE):
+        for lost in range(_TRIES_ALONE):
             error = await self._tried(batch, poison)
             if error is None:
                 return
-            if not _lost_a_race(error):
+            if _lost_a_race(error) and lost < _RACES_ALONE:
+                await asyncio.sleep(random.uniform(0, 0.005 * lost))  # noqa: S311 - jitter, not a secret
+            else:
                 record = batch.delivered[0]
                 poison = {record.offset: _letter(record, error)}
         raise RuntimeError(
@@ -90,11 +95,14 @@ class BatchRun(Generic[DeskT]):
     async def _attempt(self, batch: Batch, poison: dict[int, DeadLetter]) -> None:
         """Load, decide and save; a failing handler isolates its record, a lost budget slice is fetched first."""
         poison = dict(poison)
+        prepare: Prepare | None = None
         while True:
             try:
                 async with self._running.pool.acquire() as connection:
-                    if self._books.transactional:
+                    if self._books.transactional or prepare is not None:
                         async with connection.transaction():
+                            if prepare is not None:
+                                await prepare(connection)
                             await self._through(connection, batch, poison)
                     else:
                         await self._through(connection, batch, poison)
@@ -102,6 +110,7 @@ class BatchRun(Generic[DeskT]):
             except HandlerFailedError as failed:
                 poison[failed.letter.delivered.offset] = failed.letter
             except DecideAgainError as again:
+                prepare = again.prepare
                 log.debug("deciding again", reason=str(again))
 
     async def _through(self, connection: Connection, batch: Batch, poison: dict[int, DeadLetter]) -> None:
@@ -121,6 +130,7 @@ class BatchRun(Generic[DeskT]):
         if not await self._books.save(connection, postings, self._epoch, desk):
             raise GateShutError(f"{batch.topic}/{batch.partition}@{batch.from_offset}")
         crash_points.reach("committed_reply_unread")
+        self._limit.count(postings)
         telemetry.count_fates(self._service.name, batch.topic, postings.fates)
 
     def _decide(self, delivered: Delivered, desk: DeskT, seen: dict[object, bytes], postings: Postings) -> None:

@@ -20,12 +20,7 @@ class DeadLetterLimit:
 
     def check(self, postings: Postings, service: str) -> None:
         """Raises NearlyEverythingBadError, naming the commonest reason and the way on."""
-        handled = sum(postings.fates.values())
-        bad = postings.fates[Fate.DEAD_LETTERED]
-        self._window.append((handled, bad))
-        while len(self._window) > 1 and sum(n for n, _ in self._window) - self._window[0][0] >= self._size:
-            self._window.popleft()
-        seen, failed = (sum(column) for column in zip(*self._window, strict=True))
+        seen, failed = (sum(column) for column in zip(*self._with(postings), strict=True))
         if seen >= self._size and failed * 100 >= seen * self._percent:
             codes = [letter.code.value for letter in postings.dead_letters]
             commonest = max(set(codes), key=codes.count) if codes else "unknown"
@@ -34,3 +29,15 @@ class DeadLetterLimit:
                 f"(mostly {commonest}) and stopped; look at a few dead letters, mend the sender or the service, "
                 "then start it again."
             )
+
+    def count(self, postings: Postings) -> None:
+        """Keep a committed batch in the window; one that is decided again must not count twice."""
+        self._window = self._with(postings)
+
+    def _with(self, postings: Postings) -> deque[tuple[int, int]]:
+        """The window moved on by a batch: (records, bad ones) of each."""
+        batch = (sum(postings.fates.values()), postings.fates[Fate.DEAD_LETTERED])
+        window = deque((*self._window, batch))
+        while len(window) > 1 and sum(records for records, _ in window) - window[0][0] >= self._size:
+            window.popleft()
+        return window

@@ -88,7 +88,7 @@ class Letter(Summary):
 
     key_base64: str | None
     value_base64: str | None
-    headers: list[tuple[str, str]]
+    headers: list[tuple[str, str | None]]
     fields: str
     settled_by: str | None
     settled_at: datetime | None
@@ -191,7 +191,9 @@ def _letter(row: asyncpg.Record) -> Letter:
         **{name: row[name] for name in Summary.model_fields},
         key_base64=_base64(row["record_key"]),
         value_base64=_base64(row["record_value"]),
-        headers=[(name, value.decode("latin-1")) for name, value in unpack_headers(row["headers"])],
+        headers=[
+            (name, None if value is None else value.decode("latin-1")) for name, value in unpack_headers(row["headers"])
+        ],
         fields=row["fields"],
         settled_by=row["settled_by"],
         settled_at=row["settled_at"],

@@ -81,7 +81,8 @@ def build_app(title: str, routers: Sequence[APIRouter], ready: Callable[[], Awai
     @app.exception_handler(StarletteHTTPException)
     async def on_http(_request: Request, error: HTTPException) -> Response:
         code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "REFUSED")
-        return problem(ProblemError(error.status_code, code, str(error.detail)))
+        headers = dict(error.headers) if error.headers else None  # a 405 says what is allowed
+        return problem(ProblemError(error.status_code, code, str(error.detail), headers=headers))
 
     return app
 

@@ -96,12 +96,12 @@ def outbox_arguments(outbox: Sequence[Outgoing]) -> dict[str, object]:
 
 
 def pack_headers(headers: Headers) -> str:
-    """Header values are bytes; latin-1 carries any of them through JSON unchanged."""
-    return json.dumps([[name, value.decode("latin-1")] for name, value in headers])
+    """Header values are bytes or nothing; latin-1 carries any bytes through JSON unchanged."""
+    return json.dumps([[name, None if value is None else value.decode("latin-1")] for name, value in headers])
 
 
 def unpack_headers(packed: str) -> Headers:
-    return tuple((name, value.encode("latin-1")) for name, value in json.loads(packed))
+    return tuple((name, None if value is None else value.encode("latin-1")) for name, value in json.loads(packed))
 
 
 @dataclass(slots=True)

@@ -46,6 +46,7 @@ async def connect_pool(settings: Settings, *, size: int = 8) -> Pool:
             "application_name": "greenpoints",
             "plan_cache_mode": "force_generic_plan",
             "jit": "off",
+            "timezone": "UTC",  # else JSON shows early times as BC, or in offsets with seconds
             # plans are made once, often while a table is still empty: they must not become scans of a full one
             "enable_seqscan": "off",
             "greenpoints.clock_shift": f"{settings.clock_shift_seconds} seconds",

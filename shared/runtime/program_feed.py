@@ -34,6 +34,7 @@ class ProgramFeed:
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=running.settings.kafka,
             enable_auto_commit=False,
+            isolation_level="read_committed",
             auto_offset_reset="earliest",
             fetch_max_wait_ms=500,
         )

@@ -1,16 +1,19 @@
 """The outbox relay: one per service, elected by an advisory lock.
 
 It reads the visible rows in the order of their ids, publishes them, deletes what Kafka acknowledged, and never
-remembers a position: a row that becomes visible late is simply found at the next look.
+remembers a position: a row that becomes visible late is simply found at the next look. A row that cannot be
+published holds back the rows of its own key, or of its topic where that is missing, and of no other.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import asyncpg
 import structlog
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.structs import RecordMetadata
 
 from shared.runtime import crash_points, telemetry
@@ -24,7 +27,11 @@ STRUCTURED = (("content-type", b"application/cloudevents+json; charset=utf-8"),)
 MAX_REQUEST_BYTES = 2 * 1024 * 1024
 _RELAY_LOCK = 0x72656C61
 _READ = """
-SELECT id, aggregatetype, aggregateid, payload, headers FROM outbox ORDER BY id LIMIT $1
+SELECT id, aggregatetype, aggregateid, payload, headers FROM outbox AS o
+ WHERE aggregatetype <> ALL($2::text[])
+   AND NOT EXISTS (SELECT FROM unnest($3::text[], $4::bytea[]) AS held (topic, record_key)
+                    WHERE held.topic = o.aggregatetype AND held.record_key IS NOT DISTINCT FROM o.aggregateid)
+ ORDER BY id LIMIT $1
 """
 _DELETE = """
 WITH gone AS (DELETE FROM outbox WHERE id = ANY($1::bigint[]))
@@ -38,23 +45,37 @@ ON CONFLICT (topic, partition) DO UPDATE
 """
 
 
+_SHORTEST_HOLD, _LONGEST_HOLD = 1.0, 60.0
+_TOPIC_PATIENCE = 1.0  # how long a topic may make the others wait, once
+
+Place: TypeAlias = tuple[str, bytes | None]  # topic and key: what has an order
+
+
+class ProducerSpentError(Exception):
+    """Kafka refused a row: the producer's numbering has a hole now, so it gives way to a new one."""
+
+
 class Relay:
     """Publishes one schema's outbox while it holds the schema's relay lock."""
 
     def __init__(self, service: str, settings: Settings) -> None:
         self._service = service
         self._settings = settings
+        self._held: dict[Place, tuple[float, float]] = {}  # until when, and how long
+        self._topics: dict[str, asyncio.Future[object]] = {}  # whose partitions are known, or asked for
+        self._published = 0
 
     async def run(self) -> None:
         """Until cancelled: wait for the lock, relay, and start over when database or broker went away."""
         pause = 0.1
         while True:
+            before = self._published
             try:
                 connection = await asyncpg.connect(self._settings.database.get_secret_value())
                 try:
                     await self._elected(connection)
-                    pause = 0.1
-                    await self._relay(connection)
+                    while True:
+                        await self._relay(connection)
                 finally:
                     with contextlib.suppress(Exception):
                         await connection.close(timeout=2)
@@ -62,8 +83,8 @@ class Relay:
                 log.warning("relay waits for the database", service=self._service, error=repr(error))
             except Exception as error:
                 log.warning("relay starts over", service=self._service, error=repr(error))
+            pause = 0.1 if self._published > before else min(pause * 2, 5.0)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 5.0)
 
     async def _elected(self, connection: Connection) -> None:
         while not await connection.fetchval(  # noqa: ASYNC110 - the lock lives in the database
@@ -73,6 +94,7 @@ class Relay:
         log.info("relay elected", service=self._service)
 
     async def _relay(self, connection: Connection) -> None:
+        """Publish until Kafka refuses a row, then return for a new producer."""
         producer = AIOKafkaProducer(
             bootstrap_servers=self._settings.kafka,
             enable_idempotence=True,
@@ -84,34 +106,74 @@ class Relay:
         await producer.start()
         try:
             while True:
-                rows = await connection.fetch(_READ, self._settings.relay_rows)
+                rows = await self._read(connection)
                 if not rows:
                     await asyncio.sleep(self._settings.relay_pause_milliseconds / 1000)
                     continue
                 crash_points.reach("relay_read")
                 await self._publish(connection, producer, rows)
+        except ProducerSpentError:
+            return
         finally:
+            for asked in self._topics.values():
+                asked.cancel()
+            self._topics.clear()
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(producer.stop(), 5)
+
+    async def _read(self, connection: Connection) -> Sequence[asyncpg.Record]:
+        """The oldest rows, without those of held places."""
+        now = asyncio.get_running_loop().time()
+        missing = [topic for topic, asked in self._topics.items() if not asked.done()]
+        held = [place for place, (until, _) in self._held.items() if until > now]
+        return await connection.fetch(
+            _READ, self._settings.relay_rows, missing, [topic for topic, _ in held], [key for _, key in held]
+        )
 
     async def _publish(
         self, connection: Connection, producer: AIOKafkaProducer, rows: Sequence[asyncpg.Record]
     ) -> None:
         """Send the rows in order and delete the acknowledged ones; a failed row holds back its key's later rows."""
-        sent = [await _send(producer, row) for row in rows]
+        for topic in {row["aggregatetype"] for row in rows} - self._topics.keys():
+            await self._ask_for(producer, topic)
+        sent: list[tuple[asyncpg.Record, asyncio.Future[RecordMetadata]]] = []
+        failed: dict[Place, BaseException] = {}
+        tried_again: set[Place] = set()
+        for row in rows:
+            place = (row["aggregatetype"], row["aggregateid"])
+            if place in failed or place in tried_again or not self._is_known(row["aggregatetype"]):
+                continue
+            if place in self._held:  # after a failure one row goes ahead alone
+                tried_again.add(place)
+            try:
+                sent.append((row, await _send(producer, row)))
+            except Exception as error:
+                if _is_outage(error):
+                    raise
+                failed[place] = error
         crash_points.reach("relay_produced_not_acknowledged")
-        results = await asyncio.gather(*sent, return_exceptions=True)
+        results = await asyncio.gather(*(future for _, future in sent), return_exceptions=True)
         crash_points.reach("relay_acknowledged_not_deleted")
-        held: set[tuple[str, bytes | None]] = set()
         done: list[tuple[int, RecordMetadata]] = []
-        failure: BaseException | None = None
-        for row, result in zip(rows, results, strict=True):
+        refused: dict[Place, BaseException] = {}
+        for (row, _), result in zip(sent, results, strict=True):
             place = (row["aggregatetype"], row["aggregateid"])
             if isinstance(result, BaseException):
-                failure = result
-                held.add(place)
-            elif place not in held:
+                refused.setdefault(place, result)
+            elif place not in refused:
                 done.append((row["id"], result))
+                self._held.pop(place, None)
+        await self._forget(connection, done)
+        if outage := next((error for error in refused.values() if _is_outage(error)), None):
+            raise outage
+        self._hold({**failed, **refused})
+        if refused:
+            raise ProducerSpentError
+
+    async def _forget(self, connection: Connection, done: Sequence[tuple[int, RecordMetadata]]) -> None:
+        """Delete what Kafka acknowledged."""
+        if not done:
+            return
         await connection.execute(
             _DELETE,
             [row_id for row_id, _ in done],
@@ -119,19 +181,49 @@ class Relay:
             [metadata.partition for _, metadata in done],
             [metadata.offset for _, metadata in done],
         )
+        self._published += len(done)
         telemetry.RELAYED.labels(self._service).inc(len(done))
-        if failure is not None:
-            raise failure
+
+    async def _ask_for(self, producer: AIOKafkaProducer, topic: str) -> None:
+        """Learn a topic's partitions. A missing topic is asked for in the background; its rows wait for that."""
+        asked = asyncio.ensure_future(producer.partitions_for(topic))
+        self._topics[topic] = asked
+        asked.add_done_callback(lambda _: self._told(topic, asked))
+        await asyncio.wait({asked}, timeout=_TOPIC_PATIENCE)
+        if not asked.done():
+            log.warning("topic missing, its rows wait", service=self._service, topic=topic)
+
+    def _told(self, topic: str, asked: "asyncio.Future[object]") -> None:
+        """Forget a failed answer, so that the next look asks again."""
+        if (asked.cancelled() or asked.exception() is not None) and self._topics.get(topic) is asked:
+            del self._topics[topic]
+
+    def _is_known(self, topic: str) -> bool:
+        asked = self._topics.get(topic)
+        return asked is not None and asked.done()
+
+    def _hold(self, failed: Mapping[Place, BaseException]) -> None:
+        now = asyncio.get_running_loop().time()
+        for place, error in failed.items():
+            _, before = self._held.get(place, (0.0, _SHORTEST_HOLD / 2))
+            pause = min(before * 2, _LONGEST_HOLD)
+            self._held[place] = (now + pause, pause)
+            log.warning("row not published, its key waits", topic=place[0], seconds=pause, error=repr(error)[:300])
+
+
+def _is_outage(error: BaseException) -> bool:
+    """Whether Kafka is away, rather than refusing this row."""
+    if not isinstance(error, KafkaError):
+        return not isinstance(error, Exception)
+    return isinstance(error, KafkaTimeoutError | ProducerClosed) or bool(error.retriable)
 
 
 async def _send(producer: AIOKafkaProducer, row: asyncpg.Record) -> "asyncio.Future[RecordMetadata]":
-    """Hand one row to the producer; what it refuses at once becomes a failed future, like a late failure."""
+    """Hand one row to the producer. A dead letter may have had neither key nor value, which it does not take."""
     headers = STRUCTURED if row["headers"] is None else unpack_headers(row["headers"])
-    try:
-        future: asyncio.Future[RecordMetadata] = await producer.send(
-            row["aggregatetype"], row["payload"], key=row["aggregateid"], headers=list(headers)
-        )
-    except Exception as error:
-        future = asyncio.get_running_loop().create_future()
-        future.set_exception(error)
+    key, value = row["aggregateid"], row["payload"]
+    empty = b"" if key is None and value is None else value
+    future: asyncio.Future[RecordMetadata] = await producer.send(
+        row["aggregatetype"], empty, key=key, headers=list(headers)
+    )
     return future

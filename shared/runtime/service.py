@@ -14,9 +14,19 @@ from shared.runtime.ledger import Postings
 from shared.runtime.postgres import Connection, Pool
 from shared.runtime.settings import Settings
 
+Prepare = Callable[[Connection], Awaitable[None]]
+
 
 class DecideAgainError(Exception):
-    """The books changed under the decisions (a claim lost, a slice fetched): load and decide once more."""
+    """The books changed under the decisions (a claim lost, a slice fetched): load and decide once more.
+
+    With `prepare` the next try runs in one transaction that begins with it, so that what it locked stays locked
+    until the decisions are saved.
+    """
+
+    def __init__(self, reason: str, prepare: Prepare | None = None) -> None:
+        super().__init__(reason)
+        self.prepare = prepare
 
 
 class Books(Protocol[DeskT]):

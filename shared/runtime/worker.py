@@ -40,6 +40,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
             group_instance_id=f"{service.name}-{settings.ordinal}",
             partition_assignment_strategy=(RangePartitionAssignor,),
             enable_auto_commit=False,
+            isolation_level="read_committed",  # an aborted transaction of a till was never said
             auto_offset_reset="none",
             session_timeout_ms=settings.session_milliseconds,
             heartbeat_interval_ms=max(settings.session_milliseconds // 5, 500),

@@ -1,11 +1,14 @@
 """The spine on real Kafka and PostgreSQL: what a POS sends, and what the member then has."""
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest_asyncio
+from aiokafka import AIOKafkaProducer
 
+from services.operator.audit import run_audit
 from shared.events.purchase_completed import Tender
 from shared.events.purchase_delivered import PurchaseDelivered
 from tests.infrastructure.services import Services, eventually, producer
@@ -200,3 +203,27 @@ async def test_an_online_order_waits_for_its_delivery(spine: Services, till: Til
         return bool((await balance(spine, "jon"))["available"] == 60)
 
     await eventually("available points after the delivery", available)
+
+
+async def test_an_aborted_transaction_of_a_till_earns_nothing(spine: Services, till: Till) -> None:
+    await till.register("kim")
+    transactional = AIOKafkaProducer(bootstrap_servers=spine.kafka, transactional_id=f"till-{till.unique}")
+    await transactional.start()
+    try:
+        own = Till(transactional, till.unique)
+        with contextlib.suppress(RuntimeError):
+            async with transactional.transaction():
+                await own.send("taken back", purchase("r1", "kim", 9_000), ago=9)
+                raise RuntimeError("the till changes its mind")
+        async with transactional.transaction():
+            await own.send("meant", purchase("r2", "kim", 5_000), ago=9)
+    finally:
+        await transactional.stop()
+    await till.send("last", purchase("r3", "kim", 1_000), ago=9)
+    assert await until_decided(spine, 3) == [
+        ("last", "granted", None),
+        ("meant", "granted", None),
+        ("reg-kim", "registered", None),
+    ]
+    verdict = await run_audit(spine.database.dsns["greenpoints_audit"], spine.kafka)
+    assert verdict.clean, verdict.text()

@@ -7,7 +7,7 @@ from shared.events.cloudevent import Rejected
 from shared.events.keys import member_key
 from shared.events.reason_codes import ReasonCode
 from shared.programs.versions import ProgramVersion
-from shared.runtime.batch import Delivered, Fate, forwarded
+from shared.runtime.batch import Delivered, Fate, forwarded, onward_headers
 
 EFFECTS = "earning.effects.v1"
 
@@ -62,7 +62,7 @@ def wait_if_unregistered(delivered: Delivered, desk: EarningDesk, program_id: st
         deadline=delivered.arrival + grace,
         record_key=member_key(program_id, member_id).encode(),
         record_value=delivered.value or b"",
-        headers=delivered.headers,
+        headers=onward_headers(delivered),
         new=True,
     )
     return Fate.FORWARDED

@@ -102,12 +102,15 @@ def _settle(receipt: ReceiptEntry, claims: Sequence[ClaimEntry], desk: EarningDe
         matching = match_purchases(asked, bought, refund.time)
     if not named and not matching.matches:
         return
+    # A claim that got nothing here stays as it is: it would only be opened again under its own id.
+    touched = {match.index for match in matching.matches}
     for claim in claims:
-        claim.settled_by, claim.changed = receipt.event_key, True
+        if named or claim.claim.index in touched:
+            claim.settled_by, claim.changed = receipt.event_key, True
     if matching.matches:
         take_back(receipt, matching.matches, refund, desk)
     if not named:
-        rest = [unmatched.claim for unmatched in matching.unmatched]
+        rest = [unmatched.claim for unmatched in matching.unmatched if unmatched.claim.index in touched]
         open_claims(refund, rest, claims[0].program_id, claims[0].member_id, None, desk)
 
 

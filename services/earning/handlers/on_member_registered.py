@@ -7,7 +7,7 @@ from services.earning.decide.route import EFFECTS, forward_if_misplaced, require
 from services.earning.desk import EarningDesk, MemberEntry, WaitingEntry
 from shared.events.keys import member_key
 from shared.events.member_registered import MemberRegistered
-from shared.runtime.batch import ARRIVAL_HEADER, Delivered, Fate, Outgoing, arrival_milliseconds
+from shared.runtime.batch import Delivered, Fate, Outgoing
 
 
 def on_member_registered(delivered: Delivered, desk: EarningDesk) -> Fate:
@@ -33,8 +33,6 @@ def _release(waiting: WaitingEntry, desk: EarningDesk) -> None:
     del desk.waiting[waiting.event_key]
     if not waiting.new:
         desk.released.append(waiting.event_key)
-    own = tuple(header for header in waiting.headers if header[0] != ARRIVAL_HEADER)
-    arrival = (ARRIVAL_HEADER, str(arrival_milliseconds(waiting.arrival)).encode())
     desk.emit(
         Outgoing(
             EFFECTS,
@@ -42,6 +40,6 @@ def _release(waiting: WaitingEntry, desk: EarningDesk) -> None:
             waiting.event_type,
             waiting.event_key,
             waiting.record_value,
-            (*own, arrival),
+            waiting.headers,
         )
     )

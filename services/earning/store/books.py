@@ -1,10 +1,11 @@
 """Earning's books as the worker uses them: load, settle the budget, save."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-from services.earning.desk import BudgetKey, EarningDesk
+from services.earning.desk import EarningDesk
 from services.earning.domain.program import CompiledProgram, compile_program
-from services.earning.store.budget import fetch_slice
+from services.earning.store.budget import call_back_slices, fetch_slice
 from services.earning.store.load import LOAD, fill_desk, load_arguments
 from services.earning.store.save import SAVE, save_arguments
 from shared.programs.versions import ProgramBook
@@ -22,7 +23,6 @@ class EarningBooks:
     def __init__(self) -> None:
         self._compiled: dict[tuple[str, int], CompiledProgram] = {}
         self._compiled_from: ProgramBook | None = None
-        self._drained: dict[int, set[BudgetKey]] = {}
 
     async def load(
         self, connection: Connection, partition: int, events: Sequence[Delivered], programs: ProgramBook
@@ -34,12 +34,14 @@ class EarningBooks:
         if row is None:
             raise RuntimeError("The load answered no row; its statement always yields one.")
         fill_desk(desk, dict(row))
-        for key in self._drained.pop(partition, ()):
-            desk.slices[key].final = True
         return desk, read_inbox(row["inbox"])
 
     async def settle(self, connection: Connection, desk: EarningDesk) -> None:
-        """Fetch what the slices lack; a budget that is drained is known as such for the next decision only."""
+        """Fetch what the slices lack, then decide again.
+
+        Where that means calling back what others have reserved, it is done in the transaction that decides and
+        saves: else partitions would take the last of a budget from each other for ever.
+        """
         short = {
             key: entry.spent_minor - entry.left_minor
             for key, entry in desk.slices.items()
@@ -47,10 +49,11 @@ class EarningBooks:
         }
         if not short:
             return
-        for key in sorted(short):
-            if not await fetch_slice(connection, desk.partition, key, short[key]):
-                self._drained.setdefault(desk.partition, set()).add(key)
-        raise DecideAgainError(f"slices fetched for {sorted(short)}")
+        scarce = connection.is_in_transaction()
+        for key in () if scarce else sorted(short):
+            scarce |= not await fetch_slice(connection, desk.partition, key, short[key])
+        prepare = partial(call_back_slices, partition=desk.partition, short=short) if scarce else None
+        raise DecideAgainError(f"slices fetched for {sorted(short)}", prepare)
 
     async def save(self, connection: Connection, postings: Postings, epoch: int, desk: EarningDesk) -> bool:
         arguments = {**postings.arguments(epoch, desk.outbox), **save_arguments(desk)}

@@ -39,7 +39,8 @@ LOAD = load_statement(
               JOIN unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id)
                    USING (program_id, member_id)
         """,
-        # receipts named by the batch, and those that a refund without receipt may take from
+        # Receipts named by the batch, and those that a refund without receipt may take from; one array of keys,
+        # because an OR with a sub-select would scan the whole table.
         "receipts": """
             SELECT json_agg(json_build_object(
                        'receipt', r,
@@ -48,13 +49,14 @@ LOAD = load_statement(
                        'grants', (SELECT json_agg(g ORDER BY g.grant_id)
                                     FROM issued_grant g WHERE g.receipt_key = r.receipt_key)))
               FROM receipt r
-             WHERE r.receipt_key = ANY(:receipt_key::uuid[])
-                OR r.receipt_key IN (
+             WHERE r.receipt_key = ANY(ARRAY(
+                   SELECT unnest(:receipt_key::uuid[])
+                    UNION
                    SELECT l.receipt_key
                      FROM unnest(:sku_program::text[], :sku_member::text[], :sku::text[])
                           AS s (program_id, member_id, sku)
                      JOIN receipt_line l USING (program_id, member_id, sku)
-                    WHERE l.refunded_quantity < l.quantity)
+                    WHERE l.refunded_quantity < l.quantity))
         """,
         "claims": """
             SELECT json_agg(c) FROM open_claim c
@@ -79,8 +81,17 @@ LOAD = load_statement(
                           USING (program_id, member_id))
         """,
         "slices": """
-            SELECT json_agg(s) FROM budget_slice s
-             WHERE s.partition = :partition AND s.program_id = ANY(:programs::text[])
+            SELECT json_agg(json_build_object('program_id', b.program_id, 'budget_id', b.budget_id, 'left', own.minor,
+                                              'elsewhere', b.remainder_minor + others.minor))
+              FROM budget b,
+                   LATERAL (SELECT s.reserved_minor - s.spent_minor AS minor FROM budget_slice s
+                             WHERE s.partition = :partition AND s.program_id = b.program_id
+                               AND s.budget_id = b.budget_id) AS own,
+                   LATERAL (SELECT coalesce(sum(s.reserved_minor - s.spent_minor), 0)::bigint AS minor
+                              FROM budget_slice s
+                             WHERE s.partition <> :partition AND s.program_id = b.program_id
+                               AND s.budget_id = b.budget_id) AS others
+             WHERE b.program_id = ANY(:programs::text[])
         """,
     }
 )
@@ -142,9 +153,7 @@ def fill_desk(desk: EarningDesk, row: Mapping[str, Any]) -> None:
         entry = _waiting(stored)
         desk.waiting[entry.event_key] = entry
     for stored in _rows(row["slices"]):
-        desk.slices[stored["program_id"], stored["budget_id"]] = SliceEntry(
-            stored["reserved_minor"] - stored["spent_minor"]
-        )
+        desk.slices[stored["program_id"], stored["budget_id"]] = SliceEntry(stored["left"], stored["elsewhere"])
 
 
 def _rows(column: str | None) -> list[dict[str, Any]]:

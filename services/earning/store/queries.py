@@ -15,32 +15,42 @@ SELECT json_build_object(
            'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d WHERE d.receipt_key = r.receipt_key))
   FROM receipt r WHERE r.receipt_key = $1
 """
-# By event id, receipt id, grant id or claw-back id: first the stories it belongs to, then everything in them. A refund
-# without receipt has a story of its own, so claw-backs lead from its event to the purchases and back.
+# $1 = the id, $2 = the same as a UUID or null, $3 = what may be the event id in a story's source#id, $4 = receipts of
+# that id. First the events it names, then their receipts, then everything of these: by key at every step, save the
+# way from a refund without receipt to its claw-backs. ARRAY keeps PostgreSQL from joining whole tables.
 _TRACE = """
 WITH named AS (
-    SELECT event_key, correlation_id FROM decision WHERE event_id = $1::text
-    UNION SELECT event_key, correlation_id FROM decision WHERE receipt_key = ANY($3::uuid[])
-), story AS (
-    SELECT correlation_id FROM named
-    UNION SELECT correlation_id FROM issued_grant WHERE grant_id = $2
-    UNION SELECT g.correlation_id FROM claw_back c JOIN issued_grant g USING (grant_id) WHERE c.claw_back_id = $2
-    UNION SELECT g.correlation_id FROM named JOIN claw_back c USING (event_key) JOIN issued_grant g USING (grant_id)
-    UNION SELECT $1::text WHERE EXISTS (SELECT FROM decision WHERE correlation_id = $1)
+    SELECT event_key, receipt_key FROM decision
+     WHERE event_id = $1::text OR (event_id = ANY($3::text[]) AND event_source || '#' || event_id = $1)
+), reached AS (
+    SELECT receipt_key FROM named WHERE receipt_key IS NOT NULL
+    UNION SELECT unnest($4::uuid[])
+    UNION SELECT receipt_key FROM issued_grant WHERE grant_id = $2::uuid
+    UNION SELECT g.receipt_key FROM claw_back c JOIN issued_grant g USING (grant_id) WHERE c.claw_back_id = $2
+    UNION SELECT receipt_key FROM issued_grant WHERE grant_id = ANY(ARRAY(
+        SELECT grant_id FROM claw_back WHERE event_key = ANY(ARRAY(
+            SELECT event_key FROM named WHERE receipt_key IS NULL))))
+), given AS (
+    SELECT * FROM issued_grant WHERE receipt_key = ANY(ARRAY(SELECT receipt_key FROM reached))
 ), taken AS (
-    SELECT c.* FROM claw_back c JOIN issued_grant g USING (grant_id) JOIN story USING (correlation_id)
+    SELECT * FROM claw_back WHERE grant_id = ANY(ARRAY(SELECT grant_id FROM given))
 ), told AS (
-    SELECT event_key FROM decision JOIN story USING (correlation_id)
+    SELECT event_key FROM named
+    UNION SELECT event_key FROM decision WHERE receipt_key = ANY(ARRAY(SELECT receipt_key FROM reached))
     UNION SELECT event_key FROM taken
 )
 SELECT json_build_object(
-    'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d JOIN told USING (event_key)),
-    'grants', (SELECT json_agg(g ORDER BY g.event_time) FROM issued_grant g JOIN story USING (correlation_id)),
+    'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d
+                   WHERE d.event_key = ANY(ARRAY(SELECT event_key FROM told))),
+    'grants', (SELECT json_agg(g ORDER BY g.event_time) FROM given g),
     'claw_backs', (SELECT json_agg(c ORDER BY c.claw_back_id) FROM taken c),
     'waiting', (SELECT json_agg(w ORDER BY w.arrival) FROM (
                     SELECT event_key, event_type, program_id, member_id, arrival, deadline FROM waiting_event
-                     WHERE position(convert_to(to_json($1::text)::text, 'UTF8') IN record_value) > 0
-                        OR position(to_json($1::text)::text IN headers::text) > 0) AS w))
+                     WHERE position(convert_to(to_json($1)::text, 'UTF8') IN record_value) > 0
+                        OR position(to_json($1)::text IN headers::text) > 0) AS w))
+"""
+_IS_STORY = """
+SELECT EXISTS (SELECT FROM decision WHERE event_id = ANY($2::text[]) AND event_source || '#' || event_id = $1::text)
 """
 _RECEIPT_KEYS = "SELECT receipt_key FROM receipt WHERE receipt_id = $1 LIMIT 20"
 _RECEIPTS_OF_ID = """
@@ -77,8 +87,11 @@ async def receipt(pool: Pool, receipt_key: UUID) -> dict[str, Any] | None:
 
 async def trace(pool: Pool, wanted: str) -> dict[str, list[dict[str, Any]]]:
     """Every decision, grant and claw-back of the stories that `wanted` belongs to, and the events still waiting."""
-    keys = [row["receipt_key"] for row in await pool.fetch(_RECEIPT_KEYS, wanted)]
-    found = orjson.loads(await pool.fetchval(_TRACE, wanted, _uuid(wanted), keys))
+    event_ids = [wanted[place + 1 :] for place, char in enumerate(wanted) if char == "#"]
+    is_story = await pool.fetchval(_IS_STORY, wanted, event_ids)
+    # no index leads to a receipt by its bare id, so a story, which is no receipt's name, is spared the look
+    receipts = [] if is_story else [row["receipt_key"] for row in await pool.fetch(_RECEIPT_KEYS, wanted)]
+    found = orjson.loads(await pool.fetchval(_TRACE, wanted, _uuid(wanted), event_ids, receipts))
     return {name: rows or [] for name, rows in found.items()}
 
 

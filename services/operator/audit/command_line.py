@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from deploy.local.stack import default_state_dir
 from deploy.local.trouble import Trouble
 from services.operator.audit.report import print_report
 from services.operator.audit.run import run_audit
+from services.operator.bootstrap import AUDIT_ROLE
+from services.operator.local_run import local_runs
 
 _DATABASE = "GREENPOINTS_AUDIT_DATABASE"
 _KAFKA = "GREENPOINTS_KAFKA"
@@ -23,11 +27,11 @@ def command(
 ) -> None:
     """Prove that every point adds up, in every service, while traffic flows.
 
+    Without addresses it audits what `greenpoints up` or `demo` runs on this machine.
     Exit code 0: clean; 1: rows differ; 2: the audit could not run.
     """
-    for value, variable, option in ((database, _DATABASE, "--database"), (kafka, _KAFKA, "--kafka")):
-        if not value:
-            raise Trouble("ADDRESS_MISSING", f"The audit was not told {variable}.", f"Set it, or give {option}.")
+    if not database or not kafka:
+        database, kafka = _of_local_run(database, kafka, default_state_dir())
     verdict = asyncio.run(run_audit(database, kafka, programs=program or None))
     if as_json:
         print(json.dumps(verdict.to_json(), ensure_ascii=False, indent=2))
@@ -35,3 +39,16 @@ def command(
         print_report(verdict, Console())
     if not verdict.clean:
         raise typer.Exit(1)
+
+
+def _of_local_run(database: str, kafka: str, state_dir: Path) -> tuple[str, str]:
+    """Fill in what was not given. Raises Trouble unless exactly one run of this machine can tell it."""
+    runs = local_runs(state_dir)
+    if len(runs) != 1:
+        missing = " and ".join(name for name, given in ((_DATABASE, database), (_KAFKA, kafka)) if not given)
+        raise Trouble(
+            "ADDRESS_MISSING",
+            f"The audit was not told {missing}, and {len(runs)} GreenPoints run on this machine, not one.",
+            f"Set {missing}, or start `greenpoints up` in another terminal.",
+        )
+    return database or runs[0].dsns[AUDIT_ROLE], kafka or runs[0].kafka

@@ -52,10 +52,9 @@ class Evidence:
         )
         return counted
 
-    async def rows(self, sql: str) -> list[asyncpg.Record]:
-        """Plain rows; `$1` is the programs asked for, or null."""
-        found: list[asyncpg.Record] = await self._connection.fetch(self._for_each_service(sql), self.programs)
-        return found
+    async def rows(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        """Plain rows of a statement and its own arguments."""
+        return await self._connection.fetch(self._for_each_service(sql), *arguments)
 
     def _for_each_service(self, sql: str) -> str:
         """Names of schemas are no parameters; these come from topics.yaml."""

@@ -8,16 +8,14 @@ SELECT coalesce(sum(issued), 0)::bigint AS issued, coalesce(sum(pending), 0)::bi
        coalesce(sum(redeemed), 0)::bigint AS redeemed, coalesce(sum(expired), 0)::bigint AS expired,
        coalesce(sum(forfeited), 0)::bigint AS forfeited, coalesce(sum(clawed_back), 0)::bigint AS clawed_back,
        coalesce(sum(deficit), 0)::bigint AS deficit, coalesce(sum(waived), 0)::bigint AS waived
-  FROM (SELECT program_id, points AS issued, CASE WHEN posted_state = 'pending' THEN remaining END AS pending,
-               CASE WHEN posted_state = 'available' THEN remaining END AS available, reserved, redeemed, expired,
-               forfeited, NULL AS clawed_back, NULL AS deficit, NULL AS waived
+  FROM (SELECT program_id, points AS issued, CASE WHEN posted_state = 'pending' THEN remaining ELSE 0 END AS pending,
+               CASE WHEN posted_state = 'available' THEN remaining ELSE 0 END AS available, reserved, redeemed,
+               expired, forfeited, 0 AS clawed_back, 0 AS deficit, 0 AS waived
           FROM redemption.audit_lot
         UNION ALL
-        SELECT program_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, points, NULL, NULL
-          FROM redemption.audit_claw_back
+        SELECT program_id, 0, 0, 0, 0, 0, 0, 0, points, 0, 0 FROM redemption.audit_claw_back
         UNION ALL
-        SELECT program_id, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, deficit, waived
-          FROM redemption.audit_wallet) AS books
+        SELECT program_id, 0, 0, 0, 0, 0, 0, 0, 0, deficit, waived FROM redemption.audit_wallet) AS books
  WHERE $1::text[] IS NULL OR program_id = ANY($1)
 """
 # Decisions carry their program; records that were never applied (and their counts) belong to all programs.
@@ -56,15 +54,15 @@ SELECT place, count(*) AS events
 
 async def read_accounts(evidence: Evidence) -> dict[str, int]:
     """The terms of invariant 1 in redemption's books, in points."""
-    (row,) = await evidence.rows(_ACCOUNTS)
+    (row,) = await evidence.rows(_ACCOUNTS, evidence.programs)
     return dict(row)
 
 
 async def read_outcomes(evidence: Evidence) -> dict[str, int]:
     """How many of earning's inbound records became what (invariant 2)."""
-    return {row["outcome"]: row["records"] for row in await evidence.rows(_OUTCOMES)}
+    return {row["outcome"]: row["records"] for row in await evidence.rows(_OUTCOMES, evidence.programs)}
 
 
 async def read_under_way(evidence: Evidence) -> dict[str, int]:
     """Grants and claw-backs that earning posted and redemption has not booked, by place."""
-    return {row["place"]: row["events"] for row in await evidence.rows(_UNDER_WAY)}
+    return {row["place"]: row["events"] for row in await evidence.rows(_UNDER_WAY, evidence.programs)}

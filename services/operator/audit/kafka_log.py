@@ -20,15 +20,19 @@ class KafkaLog:
     def __init__(self, consumer: AIOKafkaConsumer, existing: frozenset[str]) -> None:
         self._consumer = consumer
         self._existing = existing
+        self._bounds: dict[TopicPartition, tuple[int, int]] = {}
 
     async def bounds(self, places: Iterable[TopicPartition]) -> Bounds:
-        """Begin and end offset of each partition that exists; the end is the next record's offset."""
-        known = [place for place in places if self._exists(place)]
-        if not known:
-            return {}
-        begins = await self._consumer.beginning_offsets(known)
-        ends = await self._consumer.end_offsets(known)
-        return {place: (begins[place], ends[place]) for place in known}
+        """Begin and end offset of each partition that exists; the end is the next record's offset.
+
+        Each is asked for once: a log only grows, and all of them are younger than the snapshot.
+        """
+        known = {place for place in places if self._exists(place)}
+        if new := known - self._bounds.keys():
+            begins = await self._consumer.beginning_offsets(new)
+            ends = await self._consumer.end_offsets(new)
+            self._bounds |= {place: (begins[place], ends[place]) for place in new}
+        return {place: self._bounds[place] for place in known}
 
     async def read(self, place: TopicPartition, start: int, stop: int) -> "AsyncIterator[ConsumerRecord[bytes, bytes]]":
         """The records in [start, stop) that are still there."""
@@ -63,9 +67,13 @@ class KafkaLog:
 @asynccontextmanager
 async def open_log(kafka: str) -> AsyncIterator[KafkaLog]:
     """Raises Trouble when no broker answers."""
-    # Uncommitted records are read as well, as the services do: what they count as a gap holds no record at all.
+    # As the services read: what a producer took back by aborting its transaction is no record, but a gap.
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="none", fetch_max_wait_ms=100
+        bootstrap_servers=kafka,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        fetch_max_wait_ms=100,
+        isolation_level="read_committed",
     )
     try:
         try:

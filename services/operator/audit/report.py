@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from services.operator.audit.verdict import CheckResult, Verdict
@@ -56,5 +57,5 @@ def _differences(result: CheckResult) -> Table:
         table.add_column(heading, overflow="fold")
     for row in result.rows:
         values = (row.wrong, row.program_id, row.member_id, row.subject, row.expected, row.found)
-        table.add_row(*("" if value is None else value for value in values))
+        table.add_row(*(escape(value or "") for value in values))
     return table

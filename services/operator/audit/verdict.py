@@ -74,6 +74,11 @@ class Verdict:
         """The names of the checks that found differences."""
         return {result.name for result in self.results if result.differences}
 
+    def text(self) -> str:
+        """The verdict and the rows that differ, one a line."""
+        rows = [f"{result.number} {result.name}: {row}" for result in self.results for row in result.rows]
+        return "\n".join([self.sentence, *rows])
+
     def to_json(self) -> dict[str, object]:
         """Plain values, for `--json`."""
         return {

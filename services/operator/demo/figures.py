@@ -41,7 +41,7 @@ class Figures:
     by_kafka: int = 0
     committed_per_second: int = 0
     behind: Mapping[str, int] = field(default_factory=dict)
-    latency: Latency = Latency(0)  # noqa: RUF009 - frozen
+    latency: Latency = Latency(0)
     issued: int = 0
     clawed_back: int = 0
     budget_left_minor: int = 0

@@ -23,7 +23,7 @@ from shared.events.purchase_completed import PurchaseCompleted, PurchaseLine, Te
 POINTS = 10
 TERMINAL = "probe-1"
 _PAUSE_SECONDS = 0.1  # between two probes of a member
-_POLL_SECONDS = 0.005  # a latency is too long by up to this and one answer of redemption
+_POLL_SECONDS = 0.02  # a latency is too long by up to this and one answer of redemption
 _LOST_SECONDS = 60
 
 
@@ -131,4 +131,6 @@ def _sent(event_id: str, time: datetime, member_id: str, data: EventData, kind: 
         "subject": member_id,
         "partitionkey": key,
     }
-    return Sent(data.TOPIC, key, attributes, data.model_dump_json(exclude_none=True).encode(), kind, expected, member_id)
+    return Sent(
+        data.TOPIC, key, attributes, data.model_dump_json(exclude_none=True).encode(), kind, expected, member_id
+    )

@@ -16,25 +16,32 @@ from services.operator.demo.figures import Figures
 
 LINE_SECONDS = 2
 PANEL_SECONDS = 0.25
+FILE_WIDTH = 150
+
+
+def console() -> Console:
+    """The terminal's width, or room for the tables' rows in a file."""
+    own = Console()
+    return own if own.is_terminal else Console(width=FILE_WIDTH)
 
 
 class Screen:
     """Sentences, tables and the live figures; everything goes to one console."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        self.console = console
 
     def say(self, sentence: str) -> None:
         """One sentence, as it is."""
-        self._console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, table: RenderableType) -> None:
-        self._console.print(table)
+        self.console.print(table)
 
     @asynccontextmanager
     async def live(self, title: str, now: Callable[[], Figures]) -> AsyncIterator[None]:
         """Show what `now` returns, again and again, until the block ends."""
-        showing = self._panel if self._console.is_terminal else self._lines
+        showing = self._panel if self.console.is_terminal else self._lines
         task = asyncio.create_task(showing(title, now))
         try:
             yield
@@ -44,7 +51,7 @@ class Screen:
                 await task
 
     async def _panel(self, title: str, now: Callable[[], Figures]) -> None:
-        with Live(_panel(title, now()), console=self._console, auto_refresh=False) as live:
+        with Live(_panel(title, now()), console=self.console, auto_refresh=False) as live:
             try:
                 while True:
                     live.update(_panel(title, now()), refresh=True)

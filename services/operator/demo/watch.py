@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator
@@ -18,7 +19,7 @@ from services.operator.traffic.fruit import PROGRAM_ID
 from services.operator.traffic.publish import Counters
 from shared.runtime.postgres import Connection
 
-_SECONDS = 0.2
+_SECONDS = 0.4
 _RATE_SECONDS = 2  # committed per second is the mean over this long
 _BOOKS = """
 SELECT (SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM earning.audit_offset) AS handled,
@@ -29,12 +30,25 @@ SELECT (SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM earning
      - (SELECT coalesce(sum(spent_minor), 0)::bigint FROM earning.audit_budget_slice WHERE program_id = $1)
        AS budget_left_minor
 """
+FATES = ("applied", "duplicate", "ignored", "forwarded", "dead_lettered")
+_FATES = """
+SELECT service, sum(applied)::bigint AS applied, sum(duplicate)::bigint AS duplicate, sum(ignored)::bigint AS ignored,
+       sum(forwarded)::bigint AS forwarded, sum(dead_lettered)::bigint AS dead_lettered
+  FROM (SELECT 'earning' AS service, * FROM earning.audit_offset
+        UNION ALL SELECT 'redemption', * FROM redemption.audit_offset) AS books
+ GROUP BY service ORDER BY service
+"""
 
 
 async def read_books(audit: Connection) -> Books:
     """What the books say now of the demo's program."""
     row = await audit.fetchrow(_BOOKS, PROGRAM_ID)
     return Books(**dict(row or {}))
+
+
+async def read_fates(audit: Connection) -> dict[str, dict[str, int]]:
+    """By service, what became of the records of its topics, over all runs."""
+    return {row["service"]: {fate: row[fate] for fate in FATES} for row in await audit.fetch(_FATES)}
 
 
 @dataclass(slots=True)
@@ -73,6 +87,7 @@ class Watch:
             await asyncio.sleep(_SECONDS)
 
     async def read(self) -> None:
+        """Not beside `run`, which uses the same connections."""
         self._books = await read_books(self.audit)
         self._lag = await self.lag.read()
         read_at = time.monotonic()
@@ -93,16 +108,18 @@ class Watch:
 async def watching(
     audit_dsn: str, kafka: str, before: Books, counters: Counters, prober: Prober
 ) -> AsyncIterator[Watch]:
-    """A Watch that reads on its own until the block ends, and once more then."""
+    """A Watch that reads on its own until the block ends."""
     audit = await asyncpg.connect(audit_dsn)
     try:
         async with reading_lag(audit_dsn, kafka) as lag:
             watch = Watch(audit, lag, before, counters, prober)
             await watch.read()
-            async with asyncio.TaskGroup() as group:
-                reading = group.create_task(watch.run())
+            reading = asyncio.create_task(watch.run())
+            try:
                 yield watch
+            finally:
                 reading.cancel()
-            await watch.read()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await reading
     finally:
         await audit.close()

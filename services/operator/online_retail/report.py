@@ -10,21 +10,23 @@ from rich.table import Table
 GRANTED = "granted"
 DECLINED = "declined"
 CLAWED_BACK = "clawed back"
+NOTHING_TO_TAKE = "nothing to take"
 OPEN_CLAIM = "open claim"
+PARTLY_OPEN_CLAIM = "partly open claim"
 DEAD_LETTER = "dead letter"
 WAITING = "waiting"
-_ORDER = (GRANTED, DECLINED, CLAWED_BACK, OPEN_CLAIM, DEAD_LETTER, WAITING)
+_ORDER = (GRANTED, DECLINED, CLAWED_BACK, NOTHING_TO_TAKE, PARTLY_OPEN_CLAIM, OPEN_CLAIM, DEAD_LETTER, WAITING)
 
 
-def outcome_table(outcomes: Mapping[str, int], title: str = "Online Retail: what became of each event") -> Table:
-    """A table of event counts per outcome.
+def outcome_table(outcomes: Mapping[str, int], title: str = "Online Retail: what became of each invoice") -> Table:
+    """A table of invoice counts per outcome.
 
     A key is an outcome, or an outcome, a blank and a reason code ("declined ISSUE_TO_UNSPECIFIED").
     """
     table = Table(title=title, show_footer=True)
     table.add_column("Outcome", footer="Total")
     table.add_column("Reason code")
-    table.add_column("Events", justify="right", footer=f"{sum(outcomes.values()):,}")
+    table.add_column("Invoices", justify="right", footer=f"{sum(outcomes.values()):,}")
     for key in sorted(outcomes, key=_rank):
         outcome, code = _split(key)
         table.add_row(outcome, code, f"{outcomes[key]:,}")

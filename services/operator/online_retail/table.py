@@ -109,6 +109,11 @@ def read_invoices(path: Path) -> Iterator[Invoice]:
         yield from sorted(invoices, key=lambda invoice: invoice.time)
 
 
+def count_invoices(path: Path) -> int:
+    """How many invoices read_invoices() gives. Raises TableError."""
+    return len(_index(path).rows)
+
+
 def fingerprint(path: Path) -> str:
     """SHA-256 of the file's bytes, in hex: tells whether a resumed replay reads the same file."""
     with path.open("rb") as stream:

@@ -71,11 +71,16 @@ def simulate(
     return _Shop(Random(seed), seed, until, days, shares or Shares()).messages(members, purchases)  # noqa: S311
 
 
+def run_name(seed: int, until: datetime) -> str:
+    """What every event, member and receipt id of `simulate` with these arguments contains."""
+    # A run at another time is other traffic: the same id with other content would be a dead letter.
+    return f"{seed:x}-{int(until.timestamp()):x}"
+
+
 class _Shop:
     def __init__(self, random: Random, seed: int, until: datetime, days: int, shares: Shares) -> None:
         self._random = random
-        # A run at another time is other traffic: the same id with other content would be a dead letter.
-        self._run = f"{seed:x}-{int(until.timestamp()):x}"
+        self._run = run_name(seed, until)
         self._until = until
         self._since = until - timedelta(days=days)
         self._shares = shares

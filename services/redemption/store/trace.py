@@ -8,44 +8,45 @@ import orjson
 from shared.runtime.postgres import Pool
 
 # $1 is the id as text, $2 the same as a UUID or null. A lot has its grant's id. The journal of a story holds, besides
-# its own lots' rows, what its claw-backs took from the member's other lots.
+# its own lots' rows, what its claw-backs took from the member's other lots. Every step goes by key, save the look for a
+# correlation id, which no index serves; ARRAY keeps PostgreSQL from joining whole tables.
 _TRACE = """
 WITH named AS (
     SELECT lot_id FROM lot WHERE lot_id = $2::uuid
     UNION SELECT grant_id FROM claw_back WHERE claw_back_id = $2
     UNION SELECT lot_id FROM allocation WHERE redemption_id = $2
-    UNION SELECT lot_id FROM lot WHERE correlation_id = $1::text OR source_id = $1 OR receipt_id = $1
+    UNION SELECT lot_id FROM lot WHERE $2 IS NULL AND correlation_id = $1::text
+), own AS (
+    SELECT * FROM lot WHERE lot_id = ANY(ARRAY(SELECT lot_id FROM named))
 ), taken AS (
-    SELECT c.* FROM claw_back c JOIN named ON named.lot_id = c.grant_id
-), spent AS (
-    SELECT * FROM redemption WHERE redemption_id = $2
-    UNION SELECT r.* FROM redemption r JOIN allocation a USING (redemption_id) JOIN named USING (lot_id)
-           WHERE NOT EXISTS (SELECT FROM redemption WHERE redemption_id = $2)
+    SELECT * FROM claw_back WHERE grant_id = ANY(ARRAY(SELECT lot_id FROM named))
+), shared AS (
+    SELECT * FROM allocation WHERE lot_id = ANY(ARRAY(SELECT lot_id FROM named))
+       AND (redemption_id = $2 OR NOT EXISTS (SELECT FROM redemption WHERE redemption_id = $2))
 ), moved AS (
-    SELECT j.* FROM named JOIN lot l USING (lot_id)
-      JOIN journal j ON j.program_id = l.program_id AND j.member_id = l.member_id AND j.lot_id = l.lot_id
-    UNION SELECT j.* FROM taken c
-      JOIN journal j ON j.program_id = c.program_id AND j.member_id = c.member_id AND j.cause_id = c.claw_back_id::text
+    SELECT j.* FROM (SELECT DISTINCT program_id, member_id FROM own) AS m,
+           LATERAL (SELECT * FROM journal j WHERE j.program_id = m.program_id AND j.member_id = m.member_id
+                       AND (j.lot_id = ANY(ARRAY(SELECT lot_id FROM named))
+                            OR j.cause_id = ANY(ARRAY(SELECT claw_back_id::text FROM taken)))) AS j
 )
 SELECT json_build_object(
     'lots', (SELECT json_agg(x ORDER BY x.granted_at, x.lot_id) FROM (
-        SELECT l.*, lot_state(l, service_now()) AS state FROM lot l JOIN named USING (lot_id)) AS x),
+        SELECT l.*, lot_state(l, service_now()) AS state FROM lot l
+         WHERE lot_id = ANY(ARRAY(SELECT lot_id FROM named))) AS x),
     'journal', (SELECT json_agg(x ORDER BY x.entry_id) FROM (
         SELECT entry_id, program_id, member_id, lot_id, from_account, to_account, points, cause_type, cause_id,
                business_time, posted_at
           FROM moved) AS x),
     'redemptions', (SELECT json_agg(x ORDER BY x.requested_at) FROM (
         SELECT redemption_id, program_id, member_id, points, reason, idempotency_key, requested_at, available_before
-          FROM spent) AS x),
-    'allocations', (SELECT json_agg(x) FROM (
-        SELECT a.redemption_id, a.lot_id, a.points
-          FROM allocation a JOIN spent USING (redemption_id) JOIN named USING (lot_id)) AS x),
+          FROM redemption WHERE redemption_id = ANY(ARRAY(SELECT redemption_id FROM shared))) AS x),
+    'allocations', (SELECT json_agg(x ORDER BY x.redemption_id, x.lot_id) FROM shared AS x),
     'claw_backs', (SELECT json_agg(x ORDER BY x.clawed_at, x.claw_back_id) FROM taken AS x))
 """
 
 
 async def read_trace(pool: Pool, wanted: str) -> dict[str, list[dict[str, Any]]]:
-    """Everything about a lot, claw-back, redemption, event, receipt or story (correlation id), as JSON rows.
+    """Everything about a lot (its id is its grant's), claw-back, redemption or story (correlation id), as JSON rows.
 
     `correlations` are the stories the lots found belong to, so that earning can be asked for each.
     """

@@ -1,0 +1,46 @@
+"""Every check, in the order of the invariants' numbers."""
+
+from services.operator.audit.check import Check
+from services.operator.audit.checks import (
+    allocations,
+    append_only_journal,
+    both_books,
+    budgets,
+    causes,
+    claw_backs_and_journal,
+    contact_data,
+    gaps,
+    hand_over,
+    journal_hashes,
+    log_ends,
+    look_through,
+    lots_and_journal,
+    offsets,
+    one_effect_per_event,
+    points_equation,
+    privileges,
+    relays,
+    sent_on,
+)
+
+CHECKS: tuple[Check, ...] = (
+    points_equation.CHECK,
+    lots_and_journal.CHECK,
+    claw_backs_and_journal.CHECK,
+    both_books.CHECK,
+    one_effect_per_event.CHECK,
+    causes.CHECK,
+    allocations.CHECK,
+    look_through.CHECK,
+    budgets.CHECK,
+    journal_hashes.CHECK,
+    hand_over.CHECK,
+    relays.CHECK,
+    sent_on.CHECK,
+    offsets.CHECK,
+    log_ends.CHECK,
+    gaps.CHECK,
+    contact_data.CHECK,
+    privileges.CHECK,
+    append_only_journal.CHECK,
+)

@@ -1,0 +1,46 @@
+"""Invariant 2: every grant and claw-back of earning has its cause, and every promise of a decision was kept."""
+
+from services.operator.audit.check import Check, by_sql
+
+LOOKED_AT = "SELECT program_id, count(*) FROM earning.audit_decision GROUP BY 1"
+# A claw-back of a refund that came before its purchase is booked later, under that refund's own decision.
+DIFFERING = """
+SELECT 'grant without its decision' AS wrong, g.program_id, g.member_id, 'grant ' || g.grant_id AS subject,
+       'granted' AS expected, d.outcome AS found
+  FROM earning.audit_grant AS g LEFT JOIN earning.audit_decision AS d USING (event_key)
+ WHERE (d.outcome, d.program_id, d.member_id, d.receipt_key)
+       IS DISTINCT FROM ('granted', g.program_id, g.member_id, g.receipt_key)
+UNION ALL
+SELECT 'grant without its receipt', g.program_id, g.member_id, 'grant ' || g.grant_id, 'granted', r.outcome
+  FROM earning.audit_grant AS g LEFT JOIN earning.audit_receipt AS r USING (receipt_key)
+ WHERE (r.outcome, r.program_id, r.member_id, r.event_key)
+       IS DISTINCT FROM ('granted', g.program_id, g.member_id, g.event_key)
+UNION ALL
+SELECT 'granted, but there is no grant', d.program_id, d.member_id, 'event ' || d.event_id || ' of ' || d.event_source,
+       'a grant', NULL
+  FROM earning.audit_decision AS d
+ WHERE d.outcome = 'granted' AND NOT EXISTS (SELECT FROM earning.audit_grant AS g WHERE g.event_key = d.event_key)
+UNION ALL
+SELECT 'claw-back without its decision', c.program_id, c.member_id, 'claw-back ' || c.claw_back_id, 'clawed_back',
+       d.outcome
+  FROM earning.audit_claw_back AS c LEFT JOIN earning.audit_decision AS d USING (event_key)
+ WHERE d.outcome IS NULL OR d.program_id <> c.program_id
+    OR d.outcome NOT IN ('clawed_back', 'open_claim', 'partly_open_claim')
+UNION ALL
+SELECT 'claw-back without its grant', c.program_id, c.member_id, 'claw-back ' || c.claw_back_id,
+       'grant ' || c.grant_id, g.program_id || '/' || g.member_id
+  FROM earning.audit_claw_back AS c LEFT JOIN earning.audit_grant AS g USING (grant_id)
+ WHERE (g.program_id, g.member_id) IS DISTINCT FROM (c.program_id, c.member_id)
+UNION ALL
+SELECT 'clawed back, but there is no claw-back', d.program_id, d.member_id,
+       'event ' || d.event_id || ' of ' || d.event_source, 'a claw-back', NULL
+  FROM earning.audit_decision AS d
+ WHERE d.outcome = 'clawed_back'
+   AND NOT EXISTS (SELECT FROM earning.audit_claw_back AS c WHERE c.event_key = d.event_key)
+"""
+CHECK = Check(
+    2,
+    "causes",
+    "every grant has its decision and receipt, every claw-back its decision and grant, and the other way round",
+    by_sql(LOOKED_AT, DIFFERING),
+)

@@ -1,0 +1,183 @@
+"""Books to audit: filled by real services under traffic, audited on the way, then left standing still."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from services.operator.audit import Verdict, run_audit
+from services.operator.audit.kafka_log import open_log
+from services.operator.program import apply_shipped
+from services.operator.traffic.publish import publish
+from services.operator.traffic.simulate import Shares, simulate
+from shared.events.purchase_delivered import PurchaseDelivered
+from tests.infrastructure.services import Services, eventually, producer
+from tests.infrastructure.till import MERCHANT, PROGRAM, Till, purchase, refund
+
+AUDIT = "greenpoints_audit"
+
+
+@dataclass(slots=True)
+class Books:
+    """Two schemas that no service writes any more, and the verdicts of the audits made before."""
+
+    services: Services
+    during_traffic: list[Verdict]
+    at_rest: Verdict
+    under_way_in_kafka: Verdict
+    under_way_in_outbox: Verdict
+
+    async def audit(self, programs: list[str] | None = None) -> Verdict:
+        return await audit(self.services, programs)
+
+    @asynccontextmanager
+    async def superuser(self) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+        """One whom neither triggers nor privileges hold back."""
+        connection = await asyncpg.connect(self.services.database.admin_dsn)
+        try:
+            await connection.execute("SET session_replication_role = replica")
+            yield connection
+        finally:
+            await connection.close()
+
+
+async def audit(services: Services, programs: list[str] | None = None) -> Verdict:
+    return await run_audit(services.database.dsns[AUDIT], services.kafka, programs=programs)
+
+
+async def fill(services: Services) -> Books:
+    """Traffic of every kind, audited while it flows, at rest, and with grants under way in Kafka and in the outbox."""
+    await apply_shipped(services.kafka)
+    await asyncio.gather(services.start("earning"), services.start("redemption"))
+    during = await _audit_while(services, asyncio.create_task(_simulated(services)))
+    async with producer(services.kafka) as sender:
+        till = Till(sender, "audit")
+        await _spend_and_refund(services, till)
+        at_rest = await audit(services)
+        await services.kill("redemption", signal.SIGTERM)
+        await till.send("late-1", purchase("late-1", "ann", 4_000), ago=1)
+        await until_drained(services, "earning")
+        in_kafka = await audit(services)
+        await services.kill("earning", signal.SIGTERM)
+        await services.start("earning", environment={"GREENPOINTS_ROLES": "consume,serve"})
+        await till.send("late-2", purchase("late-2", "ann", 5_000), ago=1)
+        await till.raw("pos.purchases.v1", f"{PROGRAM}/ann".encode(), b"no event")
+        await _until_in_outbox(services)
+        in_outbox = await audit(services)
+    await services.stop()
+    return Books(services, during, at_rest, in_kafka, in_outbox)
+
+
+async def until_drained(services: Services, *names: str) -> None:
+    """Wait until the named services have read every record and published every row."""
+
+    async def drained() -> bool:
+        for name in names:
+            async with services.connection(AUDIT) as reader, open_log(services.kafka) as log:
+                waiting = await reader.fetchval(f"SELECT count(*) FROM {name}.audit_outbox")  # noqa: S608
+                rows = await reader.fetch(f"SELECT topic, partition, next_offset FROM {name}.audit_offset")  # noqa: S608
+                ends = await log.bounds(TopicPartition(row["topic"], row["partition"]) for row in rows)
+            stand = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+            if waiting or any(stand[place] < end for place, (_, end) in ends.items()):
+                return False
+        return True
+
+    await eventually(f"empty backlog of {names}", drained)
+
+
+async def _simulated(services: Services) -> None:
+    """A month of a fruit shop, sent within seconds; the gateway has no part in it."""
+    shares = Shares(refunded=150, anonymous=30, duplicate=30, poison=10)
+    traffic = simulate(seed=7, members=120, purchases=2_500, until=datetime.now(UTC), shares=shares)
+    await publish(
+        traffic, kafka=services.kafka, gateway="http://127.0.0.1:9", api_key="", http_percent=0, events_per_second=900
+    )
+
+
+async def _audit_while(services: Services, work: "asyncio.Task[None]") -> list[Verdict]:
+    verdicts = []
+    while not work.done():
+        verdicts.append(await audit(services))
+    await work
+    return verdicts
+
+
+async def _spend_and_refund(services: Services, till: Till) -> None:
+    """Points spent before their refund leave a deficit, the next ones repay it; one event waits, one goes astray.
+
+    An online order's lot gets its date when it is delivered.
+
+    A transaction's end takes an offset without a record: a gap, known once the next record of its partition is read.
+    """
+    await _register_in_a_transaction(services)
+    await till.register("ann")
+    await till.register("bea")
+    await till.send("ann-1", purchase("ann-1", "ann", 10_000, 2_800), ago=9)
+    await till.send("ann-2", purchase("ann-2", "ann", 6_000), ago=8)
+    await till.send("bea-1", purchase("bea-1", "bea", 9_000, 3_000), ago=9)
+    await till.send("ann-3", purchase("ann-3", "ann", 3_000, channel="online"), ago=9)
+    await till.send("stranger", purchase("stranger-1", "stranger", 1_000), ago=1)
+    await till.send("astray", purchase("astray-1", "bea", 700), ago=1, key=f"{PROGRAM}/somebody-else")
+    await _eventually_drained(services)
+    await _redeem(services, "ann", 150)
+    await _redeem(services, "bea", 120)
+    await till.send("bea-back", refund("f1", "bea-1", "bea", ("2", 3_000)), ago=7)
+    await till.send("ann-back", refund("f2", "ann-1", "ann", ("2", 2_800)), ago=7)
+    await _eventually_drained(services)
+    there = PurchaseDelivered(
+        program_id=PROGRAM, merchant_id=MERCHANT, receipt_id="ann-3", member_id="ann",
+        delivered_at=till.now - timedelta(days=3),
+    )  # fmt: skip
+    await till.send("ann-3-there", there, ago=3)
+    await till.send("bea-2", purchase("bea-2", "bea", 2_000), ago=9)
+    await _eventually_drained(services)
+
+
+async def _register_in_a_transaction(services: Services) -> None:
+    """Done when the marker of the transaction's end is in the log as well; Kafka writes it a moment later."""
+    before = await _profiles_end(services)
+    sender = AIOKafkaProducer(bootstrap_servers=services.kafka, transactional_id="till-of-the-audit")
+    await sender.start()
+    try:
+        async with sender.transaction():
+            await Till(sender, "audit").register("ann", event_id="reg-ann-in-a-transaction")
+    finally:
+        await sender.stop()
+
+    async def ended() -> bool:
+        return await _profiles_end(services) == before + 2
+
+    await eventually("marker of the transaction's end", ended)
+
+
+async def _profiles_end(services: Services) -> int:
+    async with open_log(services.kafka) as log:
+        bounds = await log.bounds(TopicPartition("members.profiles.v1", number) for number in range(8))
+    return sum(end for _, end in bounds.values())
+
+
+async def _eventually_drained(services: Services) -> None:
+    await until_drained(services, "earning", "redemption", "earning")
+
+
+async def _redeem(services: Services, member_id: str, points: int) -> None:
+    async with services.operator("redemption") as client:
+        answer = await client.post(
+            f"/v1/programs/{PROGRAM}/members/{member_id}/redemptions",
+            json={"points": points, "reason": "fruit box"},
+            headers={"Idempotency-Key": f"{member_id}-{points}"},
+        )
+    assert answer.status_code == 201, answer.text
+
+
+async def _until_in_outbox(services: Services) -> None:
+    async def there() -> bool:
+        async with services.connection(AUDIT) as reader:
+            return bool(await reader.fetchval("SELECT count(*) = 2 FROM earning.audit_outbox"))
+
+    await eventually("grant and dead letter in the outbox that nobody relays", there)

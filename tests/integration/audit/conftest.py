@@ -1,0 +1,32 @@
+"""Books filled once for all tests of this folder."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from aiokafka.admin import AIOKafkaAdminClient
+
+from deploy.local.stack import Stack
+from services.operator.bootstrap import all_topics, create_topics
+from tests.infrastructure.fixtures import Database
+from tests.infrastructure.services import running_services
+from tests.integration.audit.books import Books, fill
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def books(stack: Stack, module_database: Database) -> AsyncIterator[Books]:
+    """The services run only while this is set up; afterwards a test may corrupt the books and has to mend them."""
+    await _empty_topics(stack.kafka)
+    async with running_services(stack.kafka, module_database, stack.state_dir) as services:
+        yield await fill(services)
+
+
+async def _empty_topics(kafka: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        await admin.delete_topics(sorted(set(await admin.list_topics()) & set(all_topics())))
+        while set(await admin.list_topics()) & set(all_topics()):  # deletion goes on after the answer
+            continue
+    finally:
+        await admin.close()
+    await create_topics(kafka)

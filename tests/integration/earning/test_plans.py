@@ -1,0 +1,107 @@
+"""Every hot query finds its rows by an index, with the generic plans that the service's connections use."""
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from services.earning.store import grace, queries
+from services.earning.store.load import LOAD
+from services.earning.store.save import SAVE
+from tests.infrastructure.fixtures import Database
+from tests.integration.earning.harness import Earning, started
+
+_MANY = """
+CREATE TABLE drawn AS
+SELECT n, gen_random_uuid() AS id, 'm-' || n % 3000 AS member, 'sku-' || n % 500 AS sku,
+       now() - n * interval '1 minute' AS at FROM generate_series(1, 24000) AS n;
+INSERT INTO member SELECT 'p', 'm-' || n, now(), true, false FROM generate_series(1, 24000) AS n;
+INSERT INTO receipt (receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source, event_id,
+                     event_time, outcome, rule_version, facts, purchase)
+SELECT id, 'p', 's', 'r-' || n, member, id, '/pos', 'e-' || n, at, 'granted', 1, '{}', '{}' FROM drawn;
+INSERT INTO receipt_line SELECT id, '1', 0, 'p', member, sku, at, 1, 100, n % 10 / 9, 0 FROM drawn;
+INSERT INTO decision SELECT id, 'p', member, 't', '/pos', 'e-' || n, at, at, 'granted', NULL, 0, id, '/pos#e-' || n
+  FROM drawn;
+INSERT INTO issued_grant SELECT id, id, id, 'p', member, 'CONSUMPTION', 'b', 1, 0, 5, 0, '[]', 1, at, at, at,
+                                '/pos#e-' || n FROM drawn;
+INSERT INTO claw_back SELECT gen_random_uuid(), id, id, 'p', member, 'f', 1, 5 FROM drawn;
+INSERT INTO open_claim SELECT gen_random_uuid(), id, '/pos', 'e', 'f', 'p', member, CASE n % 2 WHEN 0 THEN id END, at,
+                              0, NULL, sku, 1, 100, NULL, NULL, CASE n % 5 WHEN 0 THEN 'open' ELSE 'settled' END, NULL
+  FROM drawn;
+INSERT INTO waiting_event SELECT id, '', 'p', member, 't', at, now() + n * interval '1 minute', '', '', '[]'
+  FROM drawn;
+INSERT INTO inbox SELECT id, '', at, 't', 0, n FROM drawn;
+INSERT INTO budget SELECT 'p-' || n, 'b', 0, 0, 'a', 'd' FROM generate_series(1, 24000) AS n;
+INSERT INTO budget_slice
+SELECT 'p-' || n, 'b', place FROM generate_series(1, 3000) AS n, generate_series(0, 7) AS place;
+DROP TABLE drawn;
+"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def crowded(module_database: Database) -> AsyncIterator[Earning]:
+    async with started(module_database.dsns["earning"]) as earning:
+        await earning.running.pool.execute(_MANY)
+        tables = await earning.running.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        for table in tables:
+            await earning.running.pool.execute(f"ANALYZE {table['tablename']}")
+        yield earning
+
+
+@pytest.mark.parametrize(
+    ("sql", "indexes"),
+    [
+        pytest.param(
+            LOAD.sql,
+            ["member_pkey", "receipt_pkey", "receipt_line_pkey", "receipt_line_to_refund", "issued_grant_of_receipt",
+             "open_claim_of_receipt", "open_claim_of_sku", "waiting_event_pkey", "waiting_of_member",
+             "budget_pkey", "budget_slice_pkey", r"inbox_0_pkey"],
+            id="load a batch",
+        ),
+        pytest.param(
+            SAVE.sql,
+            ["receipt_pkey", "receipt_line_pkey", "issued_grant_pkey", "open_claim_pkey", "waiting_event_pkey",
+             "budget_slice_pkey"],
+            id="save a batch",
+        ),
+        pytest.param(grace._RELEASE, ["waiting_due", "waiting_event_pkey"], id="end of the grace"),
+        pytest.param(queries._RECEIPT, ["receipt_pkey", "receipt_line_pkey", "decision_of_receipt"], id="receipt"),
+        pytest.param(queries._RECEIPT_KEYS, ["receipt_of_id"], id="receipts of an id, any program"),
+        pytest.param(queries._RECEIPTS_OF_ID, ["receipt_of_id"], id="receipts of an id"),
+        pytest.param(
+            queries._TRACE,
+            ["decision_of_event_id", "decision_of_receipt", "decision_pkey", "issued_grant_pkey", "claw_back_pkey",
+             "claw_back_of_grant", "issued_grant_of_receipt"],
+            id="trace",
+        ),
+        pytest.param(queries._BUDGETS, ["budget_pkey", "budget_slice_of_budget"], id="budgets"),
+        pytest.param(
+            "SELECT remainder_minor FROM budget WHERE program_id = $1 AND budget_id = $2 FOR UPDATE", ["budget_pkey"],
+            id="lock a budget",
+        ),
+        pytest.param(
+            "SELECT * FROM budget_slice WHERE program_id = $1 AND budget_id = $2 AND partition <> $3 FOR UPDATE",
+            ["budget_slice_of_budget"],
+            id="slices of a budget",
+        ),
+    ],
+)  # fmt: skip
+async def test_the_plan_uses_the_index(crowded: Earning, sql: str, indexes: list[str]) -> None:
+    parameters = max([0, *(int(number) for number in re.findall(r"\$(\d+)", sql))])
+    async with crowded.running.pool.acquire() as connection, connection.transaction():
+        await connection.execute(f"PREPARE planned AS {sql}")
+        given = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
+        rows = await connection.fetch(f"EXPLAIN EXECUTE planned{given}")
+        await connection.execute("DEALLOCATE planned")
+    plan = "\n".join(row[0] for row in rows)
+    for index in indexes:
+        assert re.search(rf"(using|on) {index}\b", plan), f"{index} is not used:\n{plan}"
+    scanned = set(re.findall(r"Seq Scan on (\w+)", plan))
+    allowed = {"partition_owner", "partition_offset"} | ({"waiting_event"} if "position(convert_to" in sql else set())
+    assert scanned <= allowed, plan
+    # An index read from end to end is no better than a scan of the table.
+    whole = re.findall(
+        r"Index(?: Only)? Scan using (\w+) on \w+(?: \w+)?  \([^)]*\)\n(?!\s+(?:Index Cond|Order))", plan
+    )
+    assert [index for index in whole if not index.startswith("waiting_due")] == [], plan

@@ -1,0 +1,111 @@
+"""Two partitions, two owners, one receipt: whoever comes second sees the first."""
+
+import asyncio
+import random
+from datetime import timedelta
+
+import pytest
+
+from tests.infrastructure.fixtures import Database
+from tests.infrastructure.till import purchase, refund
+from tests.integration.earning.harness import NOW, Earning, program, record, registration, started
+
+DAY = timedelta(days=1)
+
+
+async def test_one_receipt_for_two_members_at_once_earns_once(earning: Earning) -> None:
+    await earning.register("ann")
+    await earning.register("bea", partition=1)
+    for number in range(40):
+        receipt = f"r{number}"
+        await asyncio.gather(
+            earning.post(record(f"a{number}", purchase(receipt, "ann", 6_000))),
+            earning.post(record(f"b{number}", purchase(receipt, "bea", 6_000)), partition=1),
+        )
+    outcomes = await earning.outcomes()
+    assert sorted(code or "" for _, _, code in outcomes) == [""] * 40 + ["DUPLICATE_EARN"] * 40
+    assert await earning.points() == (40 * 60, 0)
+    await earning.assert_books_hold()
+
+
+async def test_many_receipts_in_opposite_order_do_not_deadlock(earning: Earning) -> None:
+    await earning.register("ann")
+    await earning.register("bea", partition=1)
+    mine = [record(f"a{number}", purchase(f"r{number}", "ann", 6_000)) for number in range(200)]
+    yours = [record(f"b{number}", purchase(f"r{number}", "bea", 6_000)) for number in range(200)]
+    await asyncio.gather(earning.post(*mine), earning.post(*reversed(yours), partition=1))
+    assert await earning.points() == (200 * 60, 0)
+    await earning.assert_books_hold()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_purchase_and_its_refunds_on_other_partitions_settle_in_every_interleaving(
+    earning: Earning, seed: int
+) -> None:
+    """Refunds that name no member lie under keys of their own; the purchase or the forwarded refund takes back."""
+    chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
+    await earning.register("ann")
+    for number in range(40):
+        bought = record(f"buy{number}", purchase(f"r{number}", "ann", 1_000, 2_000, 3_000), ago=2 * DAY)
+        backs = [
+            record(
+                f"back{number}-{place}", refund(f"f{number}-{place}", f"r{number}", None, (str(place), net)), ago=DAY
+            )
+            for place, net in ((1, 1_000), (2, 2_000))
+        ]
+        posts = [earning.post(bought), *(earning.post(back, partition=1 + place) for place, back in enumerate(backs))]
+        chance.shuffle(posts)
+        if chance.random() < 0.2:
+            for post in posts:
+                await post
+        else:
+            await asyncio.gather(*posts)
+        await earning.redeliver("earning.effects.v1")
+    assert await earning.running.pool.fetchval("SELECT count(*) FROM open_claim WHERE state = 'open'") == 0
+    issued, taken = await earning.points()
+    assert (issued, taken) == (40 * 60, 40 * 30)
+    assert await earning.running.pool.fetchval("SELECT count(*) FROM receipt WHERE outcome = 'awaited'") == 0
+    await earning.assert_books_hold()
+
+
+async def test_a_registration_releases_what_waits_once_while_the_sweeper_runs(database: Database) -> None:
+    async with started(database.dsns["earning"], program(registration_grace_hours=1)) as earning:
+        sweep = earning.service.sweepers[0]
+        long_ago = NOW - timedelta(hours=3)  # overdue, so that the sweeper wants it as well
+        for number in range(30):
+            member = f"m{number}"
+            bought = [
+                record(f"{member}-{place}", purchase(f"r{member}-{place}", member, 1_000), ago=DAY, arrival=long_ago)
+                for place in range(3)
+            ]
+            await earning.post(*bought)
+            assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event") == 3
+            await asyncio.gather(earning.post(registration(member)), sweep(earning.running), sweep(earning.running))
+            assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event") == 0
+            released = await earning.outbox("earning.effects.v1")
+            assert sorted(row["event_id"] for row in released) == sorted(
+                each.required_event.event_key for each in bought
+            )
+            await earning.redeliver("earning.effects.v1")
+        outcomes = await earning.outcomes()
+        assert [outcome for _, outcome, _ in outcomes] == ["granted"] * 90
+        await earning.assert_books_hold()
+
+
+async def test_after_the_grace_what_waited_is_declined(database: Database) -> None:
+    """Headers that a JSON reader may choke on travel along."""
+    async with started(database.dsns["earning"], program(registration_grace_hours=1)) as earning:
+        arrived = NOW - timedelta(hours=2)
+        odd = (("span", b"\x00\x01\xff"), ("\u0000name", b"\x00"), ('quote"\\', b"\\"), ("empty", None))
+        await earning.post(
+            record("a", purchase("r1", "ann", 6_000), ago=DAY, arrival=arrived, headers=odd),
+            record("b", purchase("r2", "bea", 6_000), ago=DAY, arrival=arrived),
+        )
+        await earning.service.sweepers[0](earning.running)
+        rows = await earning.outbox("earning.effects.v1")
+        assert len(rows) == 2
+        await earning.redeliver("earning.effects.v1")
+        assert [code for _, _, code in await earning.outcomes()] == ["ISSUE_TO_UNSPECIFIED"] * 2
+        assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event") == 0
+        arrivals = await earning.running.pool.fetch("SELECT DISTINCT arrival FROM decision")
+        assert [row["arrival"] for row in arrivals] == [arrived]

@@ -1,0 +1,170 @@
+"""The relay with a real Kafka: in order per key, nothing lost, and a stuck row holds back its own key only."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+
+from shared.runtime.batch import Outgoing
+from shared.runtime.dead_letters import INSERT_OUTBOX
+from shared.runtime.ledger import outbox_arguments
+from shared.runtime.relay import MAX_REQUEST_BYTES, Relay
+from tests.infrastructure.fixtures import Database
+from tests.infrastructure.services import eventually
+from tests.integration.runtime.harness import Ledger, batch, raw, started
+
+GRANTS = "points.grants.v1"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def relayed(fresh_topics: str, database: Database) -> AsyncIterator[Ledger]:
+    async with started(database.dsns["earning"], fresh_topics) as books:
+        yield books
+
+
+def row(key: str, payload: bytes, topic: str = GRANTS) -> Outgoing:
+    return Outgoing(topic, key.encode(), "test", uuid.uuid4(), payload)
+
+
+async def put(ledger: Ledger, *rows: Outgoing) -> None:
+    await ledger.running.pool.execute(INSERT_OUTBOX.sql, *INSERT_OUTBOX.arguments(outbox_arguments(rows)))
+
+
+@asynccontextmanager
+async def relay(ledger: Ledger) -> AsyncIterator[None]:
+    task = asyncio.create_task(Relay("earning", ledger.running.settings).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until_left(ledger: Ledger, rows: int, *, seconds: float = 20) -> None:
+    async def look() -> bool:
+        return await ledger.count("outbox") == rows
+
+    await eventually(f"outbox of {rows} rows", look, seconds=seconds, pause=0.02)
+
+
+async def published(ledger: Ledger, topic: str = GRANTS) -> "Sequence[ConsumerRecord[bytes, bytes]]":
+    """Everything the topic holds."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=ledger.running.settings.kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(consumer.assignment())
+        records: list[ConsumerRecord[bytes, bytes]] = []
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for polled in (await consumer.getmany(timeout_ms=200)).values():
+                records.extend(polled)
+        return records
+    finally:
+        await consumer.stop()
+
+
+def payloads(records: "Sequence[ConsumerRecord[bytes, bytes]]", key: str) -> list[bytes | None]:
+    return [record.value for record in records if record.key == key.encode()]
+
+
+async def test_rows_leave_in_order_per_key_and_only_after_the_acknowledgement(relayed: Ledger) -> None:
+    await put(relayed, *(row(f"k{number % 7}", str(number).encode()) for number in range(3_000)))
+    async with relay(relayed):
+        await until_left(relayed, 0)
+    records = await published(relayed)
+    for key in range(7):
+        assert payloads(records, f"k{key}") == [str(number).encode() for number in range(key, 3_000, 7)]
+    acknowledged = await relayed.running.pool.fetch("SELECT partition, acknowledged_offset FROM relay_progress")
+    last = {record.partition: record.offset for record in records}
+    assert {line["partition"]: line["acknowledged_offset"] for line in acknowledged} == last
+
+
+async def test_a_missing_topic_holds_back_its_own_rows_only(relayed: Ledger) -> None:
+    """Even when such rows are more than the relay reads at a time."""
+    stuck = [row("a", b"stuck", "no.such.topic") for _ in range(relayed.running.settings.relay_rows + 1)]
+    await put(relayed, *stuck, row("a", b"1"), row("b", b"2"))
+    async with relay(relayed):
+        await until_left(relayed, len(stuck), seconds=8)
+        await put(relayed, row("c", b"3"))
+        await until_left(relayed, len(stuck), seconds=2)
+    records = await published(relayed)
+    assert sorted(record.value or b"" for record in records) == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("size", [MAX_REQUEST_BYTES + 1, MAX_REQUEST_BYTES - 100], ids=["client", "broker"])
+async def test_a_row_too_large_holds_back_its_key_and_no_other(
+    relayed: Ledger, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused by the client at once, or by the broker afterwards (which takes a little less than the client)."""
+    if size < MAX_REQUEST_BYTES:
+        monkeypatch.setattr("shared.runtime.relay.MAX_REQUEST_BYTES", 4 * MAX_REQUEST_BYTES)
+        size = MAX_REQUEST_BYTES + 1
+    await put(relayed, row("a", b"1"), row("a", b"x" * size), row("a", b"3"), row("b", b"4"))
+    async with relay(relayed):
+        await until_left(relayed, 2)
+        for number in range(20):
+            await put(relayed, row(f"c{number}", b"5"))
+        await until_left(relayed, 2, seconds=5)
+        await asyncio.sleep(2.5)  # long enough for a hot loop to show itself
+        records = await published(relayed)
+        assert payloads(records, "a") in ([b"1"], [b"1", b"3"]), "behind the stuck row nothing is sent twice"
+        assert payloads(records, "b") == [b"4"]
+        assert len(records) <= 23
+        await relayed.running.pool.execute("DELETE FROM outbox WHERE octet_length(payload) > 1000")
+        await until_left(relayed, 0)
+    assert payloads(await published(relayed), "a")[-1] == b"3"
+
+
+async def test_of_two_relays_one_is_elected_and_the_other_takes_over(relayed: Ledger) -> None:
+    async def holders() -> int:
+        count: int = await relayed.running.pool.fetchval(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = $1 AND granted", 0x72656C61
+        )
+        return count
+
+    async def one() -> bool:
+        return await holders() == 1
+
+    first = asyncio.create_task(Relay("earning", relayed.running.settings).run())
+    await eventually("elected relay", one)
+    async with relay(relayed):
+        await put(relayed, *(row("k", str(number).encode()) for number in range(200)))
+        await until_left(relayed, 0)
+        assert await holders() == 1
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await put(relayed, *(row("k", str(number).encode()) for number in range(200, 300)))
+        await until_left(relayed, 0)
+        assert await holders() == 1
+    assert payloads(await published(relayed), "k") == [str(number).encode() for number in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [(b"\xff\x00k", bytes(range(256))), (None, b"{"), (b"k", None), (None, None), (b"", b"")],
+    ids=["any bytes", "no key", "no value", "neither", "empty"],
+)
+async def test_a_dead_letter_keeps_its_bytes_and_appears_in_its_topic(
+    relayed: Ledger, key: bytes | None, value: bytes | None
+) -> None:
+    headers = (("trace", bytes(range(256))), ("\u4e2d\x00", b""), ("nothing", None))
+    epoch = await relayed.claim()
+    await relayed.run(epoch).post(batch(raw(key, value, headers=headers)))
+    letter = await relayed.running.pool.fetchrow("SELECT * FROM dead_letter")
+    assert letter is not None
+    assert (letter["record_key"], letter["record_value"]) == (key, value)
+    assert (letter["topic"], letter["partition"], letter["record_offset"]) == ("members.profiles.v1", 0, 0)
+    async with relay(relayed):
+        await until_left(relayed, 0)
+    (record,) = await published(relayed, "members.profiles.v1.earning.dlq")
+    assert record.key == key
+    assert (record.value or None) == (value or None)
+    told = dict(record.headers)
+    assert {name: told[name] for name, _ in headers} == dict(headers)
+    assert told["greenpoints-error-code"] == letter["code"].encode()
+    assert told["greenpoints-original-topic"] == b"members.profiles.v1"
+    assert told["greenpoints-original-offset"] == b"0"
+    assert told["greenpoints-group"] == b"earning"
