@@ -45,7 +45,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
             session_timeout_ms=settings.session_milliseconds,
             heartbeat_interval_ms=max(settings.session_milliseconds // 5, 500),
             max_poll_interval_ms=300_000,
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=20,
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
 

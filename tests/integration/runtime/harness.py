@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -80,7 +80,6 @@ class Ledger:
 
     running: Running
     service: Service[Desk]
-    began: set[tuple[str, int]] = field(default_factory=set)
 
     async def claim(self, partition: int = 0, *topics: str) -> int:
         async with self.running.pool.acquire() as connection:

@@ -48,7 +48,7 @@ def test_the_fruit_shop_s_facts() -> None:
     assert (read.return_window_days, read.max_event_age_days, read.registration_grace_hours) == (7, 180, 24)
     assert (read.claw_back_policy, read.refund_method) == ("deficit", "recompute")
     assert 500 * budget.cost_per_point.minor == 2_500 * budget.cost_per_point.points
-    assert budget.approved_minor == 10_000_000
+    assert budget.approved_minor == 100_000_000
     assert read.effective_at == datetime(2025, 12, 31, 16, tzinfo=UTC)
 
 
