@@ -1,5 +1,6 @@
 """The working set of one batch: facts as loaded, changed by each decision, written by `store.save` at the end."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -171,7 +172,10 @@ class ClaimEntry:
 
 @dataclass(slots=True)
 class WaitingEntry:
-    """An event of a member not registered yet: waiting in the books, or put there by this batch."""
+    """An event that waits for its member's registration, or (`sent_on`) is on its way back after it.
+
+    `new`: put there by this batch. `goes_on`: this batch sends it on.
+    """
 
     event_key: UUID
     content_hash: bytes
@@ -183,7 +187,9 @@ class WaitingEntry:
     record_key: bytes
     record_value: bytes
     headers: Headers  # with its first arrival, as it will go on
+    sent_on: bool = False
     new: bool = False
+    goes_on: bool = False
 
 
 @dataclass(slots=True)
@@ -238,7 +244,8 @@ class EarningDesk(Desk):
     waiting: dict[UUID, WaitingEntry] = field(default_factory=dict)
     slices: dict[BudgetKey, SliceEntry] = field(default_factory=dict)
     changed_members: set[MemberKey] = field(default_factory=set)
-    released: list[UUID] = field(default_factory=list)
+    came_back: list[WaitingEntry] = field(default_factory=list)
+    under_way: Counter[MemberKey] = field(default_factory=Counter)  # events sent on and not back yet
     decisions: list[DecisionRow] = field(default_factory=list)
     claw_backs: list[ClawBackRow] = field(default_factory=list)
     receipts_of_member: dict[MemberKey, dict[UUID, ReceiptEntry]] = field(default_factory=dict)

@@ -22,7 +22,9 @@ _STRUCTURED_JSON: Final = ("application/cloudevents+json", "application/cloudeve
 _PREFIX: Final = "ce_"
 
 
-def decode(topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> CloudEvent:
+def decode(
+    topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]
+) -> CloudEvent:
     """The event of a Kafka record. Raises Rejected with a reason code and one sentence.
 
     `partitionkey` falls back to the record's key. Judging the event's time needs the record's arrival and is

@@ -305,6 +305,12 @@ TEXTS: Final[Mapping[str, ReasonText]] = {
         "该年度的节假日安排尚未公布。",
         "The holiday calendar of that year has not been published.",
     ),
+    "HANDLING_FAILED": _R(
+        None,
+        "operator",
+        "事件本身可能无误，但服务处理时出错；事件已保存，修复后可重放。",
+        "The event itself may be right, but handling it failed; it is kept and can be replayed once that is mended.",
+    ),
     "IDEMPOTENCY_KEY_REUSED": _R(
         None,
         "sender",

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 _FILE = Path(__file__).with_name("topics.yaml")
+FAILURE_HEADERS_BYTES = 64 * 1024  # a dead letter is its message and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def load_dead_letter_topics() -> Mapping[str, Topic]:
                     "key": "as it came",
                     "retention_ms": retention_ms,
                     "cleanup_policy": "delete",
-                    "max_message_bytes": origin.max_message_bytes,
+                    "max_message_bytes": origin.max_message_bytes + FAILURE_HEADERS_BYTES,
                     "producers": [group],
                     "consumers": ["operator"],
                 }

@@ -13,6 +13,8 @@ from shared.events.cloudevent import CloudEvent, FieldError, Rejected
 from shared.events.event import EventData
 from shared.events.kafka_binding import decode, encode
 from shared.events.reason_codes import ReasonCode
+from shared.events.topics import load_topics
+from shared.runtime.partitioner import partition_of
 
 ARRIVAL_HEADER = "greenpoints-arrival"  # milliseconds: the first arrival, carried by forwards and replays
 ATTEMPT_HEADER = "greenpoints-attempt"
@@ -51,6 +53,7 @@ class Delivered:
     attempt: int
     event: CloudEvent | None
     rejection: Rejected | None
+    misplaced: bool = False  # not in its key's partition: the sender's partitioner is another than murmur2
 
     @property
     def required_event(self) -> CloudEvent:
@@ -162,6 +165,14 @@ def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
         attempt=attempt,
         event=event,
         rejection=rejection,
+        misplaced=_is_misplaced(record),
+    )
+
+
+def _is_misplaced(record: "ConsumerRecord[bytes, bytes]") -> bool:
+    topic = load_topics().get(record.topic)
+    return (
+        record.key is not None and topic is not None and partition_of(record.key, topic.partitions) != record.partition
     )
 
 

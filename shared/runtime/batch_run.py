@@ -200,7 +200,7 @@ def _lost_a_race(error: asyncpg.PostgresError) -> bool:
 def _letter(delivered: Delivered, error: Exception) -> DeadLetter:
     return DeadLetter(
         delivered,
-        ReasonCode.MALFORMED,
+        ReasonCode.HANDLING_FAILED,
         f"Handling failed with {type(error).__name__}; the service's log has the details. Replay it once mended.",
         type(error).__name__,
     )

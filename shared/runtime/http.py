@@ -5,13 +5,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
+import asyncpg
 import orjson
+import structlog
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False)
 
 
@@ -83,6 +86,17 @@ def build_app(title: str, routers: Sequence[APIRouter], ready: Callable[[], Awai
         code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, "REFUSED")
         headers = dict(error.headers) if error.headers else None  # a 405 says what is allowed
         return problem(ProblemError(error.status_code, code, str(error.detail), headers=headers))
+
+    @app.exception_handler(asyncpg.DataError)
+    async def on_unstorable(_request: Request, _error: asyncpg.DataError) -> Response:
+        return problem(
+            ProblemError(422, "MALFORMED", "A value of the request cannot be looked up; mend the path or body.")
+        )
+
+    @app.exception_handler(Exception)
+    async def on_failure(request: Request, error: Exception) -> Response:
+        log.error("request failed", method=request.method, route=request.url.path, error=repr(error)[:500])
+        return problem(ProblemError(500, "FAILED", "The service failed to answer; its log has the details. Try again."))
 
     return app
 

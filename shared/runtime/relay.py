@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.structs import RecordMetadata
 
+from shared.events.topics import FAILURE_HEADERS_BYTES
 from shared.runtime import crash_points, telemetry
 from shared.runtime.ledger import unpack_headers
 from shared.runtime.postgres import CONNECTION_LOST, DATABASE_AWAY, Connection
@@ -24,7 +25,7 @@ from shared.runtime.settings import Settings
 log = structlog.get_logger()
 
 STRUCTURED = (("content-type", b"application/cloudevents+json; charset=utf-8"),)
-MAX_REQUEST_BYTES = 2 * 1024 * 1024
+MAX_REQUEST_BYTES = 2 * 1024 * 1024 + FAILURE_HEADERS_BYTES
 _RELAY_LOCK = 0x72656C61
 _READ = """
 SELECT id, aggregatetype, aggregateid, payload, headers FROM outbox AS o
@@ -107,6 +108,7 @@ class Relay:
         try:
             while True:
                 rows = await self._read(connection)
+                telemetry.OUTBOX_ROWS.labels(self._service).set(len(rows))
                 if not rows:
                     await asyncio.sleep(self._settings.relay_pause_milliseconds / 1000)
                     continue

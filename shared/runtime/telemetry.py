@@ -33,7 +33,7 @@ DATABASE_AWAY = Counter(
 RELAYED = Counter("greenpoints_relayed_total", "Outbox rows published and acknowledged.", ["service"])
 OUTBOX_ROWS = Gauge(
     "greenpoints_outbox_rows",
-    "Rows waiting for Kafka; high and rising means the relay is behind.",
+    "Rows the relay took at its last look; at its limit for long means it is behind.",
     ["service"],
 )
 REFUSED = Counter(

@@ -11,14 +11,12 @@ import pytest_asyncio
 from deploy.local.stack import Stack
 from services.operator.audit import run_audit
 from services.operator.lag import reading_lag
-from services.operator.online_retail.events import PROGRAM_ID, Conversion
+from services.operator.online_retail.events import PROGRAM_ID
 from services.operator.online_retail.replay import Progress, replay
-from services.operator.online_retail.table import read_invoices
 from services.operator.program import apply_shipped
-from shared.events.kafka_binding import STRUCTURED_HEADERS
 from tests.end_to_end.online_retail_oracle import MemberPoints, Oracle, compare, recompute
 from tests.infrastructure.fixtures import Database
-from tests.infrastructure.services import Services, producer, running_services
+from tests.infrastructure.services import Services, running_services
 
 FILE = Path(__file__).resolve().parents[3] / "shared" / "data" / "online-retail.csv.gz"
 WORKERS = 2
@@ -39,9 +37,6 @@ async def handled(stack: Stack, fresh_topics: str, database: Database, tmp_path:
     async with running_services(fresh_topics, database, stack.state_dir, "earning", "redemption") as services:
         await services.start("earning", name="earning-2", ordinal=1)
         started = time.monotonic()
-        await _register_everybody(fresh_topics)
-        async with reading_lag(database.dsns["greenpoints_audit"], fresh_topics) as lag:
-            await lag.until_drained(30)
         sent = await replay(FILE, fresh_topics, state_file=tmp_path / "replay.json")
         published = time.monotonic() - started
         assert sent == Progress(25_900, 30_272)
@@ -51,19 +46,6 @@ async def handled(stack: Stack, fresh_topics: str, database: Database, tmp_path:
         print(f"\nPublished in {published:.1f} s, handled by everybody after {seconds:.1f} s.")
         assert seconds < MOST_SECONDS
         yield services
-
-
-async def _register_everybody(kafka: str) -> None:
-    """Before anybody buys. Else some purchases wait for a registration in another topic and are overtaken by
-    later events of their member; a refund that names no receipt then finds other purchases than in order of time.
-    """
-    conversion = Conversion()
-    async with producer(kafka) as sender:
-        for invoice in read_invoices(FILE):
-            for message in conversion.messages(invoice):
-                if message.topic == "members.profiles.v1":
-                    headers = list(STRUCTURED_HEADERS)
-                    await sender.send(message.topic, message.value, key=message.key.encode(), headers=headers)
 
 
 @pytest.fixture(scope="module")

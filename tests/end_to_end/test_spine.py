@@ -9,8 +9,11 @@ import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
 from services.operator.audit import run_audit
+from shared.events.kafka_binding import STRUCTURED_HEADERS, encode
+from shared.events.keys import member_key
 from shared.events.purchase_completed import Tender
 from shared.events.purchase_delivered import PurchaseDelivered
+from shared.runtime.partitioner import partition_of
 from tests.infrastructure.services import Services, eventually, producer
 from tests.infrastructure.till import MERCHANT, PROGRAM, Till, purchase, refund
 
@@ -149,6 +152,26 @@ async def test_an_event_under_a_wrong_key_is_forwarded_and_applied_once(spine: S
         await till.send("buy", purchase("r1", "fay", 6_000), ago=9, key=key)
     assert await until_decided(spine, 2) == [("buy", "granted", None), ("reg-fay", "registered", None)]
     assert (await balance(spine, "fay"))["available"] == 60
+
+
+async def test_a_right_key_in_a_wrong_partition_is_forwarded(spine: Services, till: Till) -> None:
+    """What librdkafka's default partitioner does: two writers of one member must not come of it."""
+    await till.register("lea")
+    data, key = purchase("r1", "lea", 6_000), member_key(PROGRAM, "lea")
+    value = encode("buy", "/pos/tests/t1", data.TYPE, "lea", till.now - timedelta(days=9), key, data)
+    elsewhere = (partition_of(key.encode(), 8) + 1) % 8
+    await till.producer.send_and_wait(
+        data.TOPIC, value, key=key.encode(), partition=elsewhere, headers=list(STRUCTURED_HEADERS)
+    )
+    assert await until_decided(spine, 2) == [("buy", "granted", None), ("reg-lea", "registered", None)]
+    async with spine.connection("greenpoints_audit") as audit:
+        fates = await audit.fetchrow(
+            "SELECT forwarded, applied FROM earning.audit_offset WHERE topic = $1 AND partition = $2",
+            data.TOPIC,
+            elsewhere,
+        )
+    assert fates is not None and (fates["forwarded"], fates["applied"]) == (1, 0)
+    assert (await balance(spine, "lea"))["available"] == 60
 
 
 async def test_one_receipt_earns_once_whatever_id_it_comes_under(spine: Services, till: Till) -> None:

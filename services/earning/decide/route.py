@@ -7,7 +7,7 @@ from shared.events.cloudevent import Rejected
 from shared.events.keys import member_key
 from shared.events.reason_codes import ReasonCode
 from shared.programs.versions import ProgramVersion
-from shared.runtime.batch import Delivered, Fate, forwarded, onward_headers
+from shared.runtime.batch import Delivered, Fate, Outgoing, forwarded, onward_headers
 
 EFFECTS = "earning.effects.v1"
 
@@ -23,8 +23,8 @@ def require_program(desk: EarningDesk, program_id: str) -> None:
 
 
 def forward_if_misplaced(delivered: Delivered, desk: EarningDesk, key: str) -> Fate | None:
-    """An event under a wrong key is not applied here: it goes on, unchanged, under the right one."""
-    if delivered.key == key.encode():
+    """An event under a wrong key or in a wrong partition is not applied here: it goes on as it is."""
+    if delivered.key == key.encode() and not delivered.misplaced:
         return None
     if delivered.topic == EFFECTS and delivered.attempt > 3:
         raise Rejected(ReasonCode.MALFORMED, f"The event keeps arriving under a key other than {key}.", ())
@@ -32,27 +32,32 @@ def forward_if_misplaced(delivered: Delivered, desk: EarningDesk, key: str) -> F
     return Fate.FORWARDED
 
 
-def wait_if_unregistered(delivered: Delivered, desk: EarningDesk, program_id: str, member_id: str) -> Fate | None:
-    """An event before its member's registration waits for it, up to the program's grace from its arrival (C01).
+def wait_for_turn(delivered: Delivered, desk: EarningDesk, program_id: str, member_id: str) -> Fate | None:
+    """None when the event is to be decided now.
 
-    It leaves no inbox row while it waits; a repeat meanwhile is a duplicate of the waiting one.
+    Before its member's registration an event waits for it, up to the program's grace from its arrival (C01). What
+    waited is sent on through earning's own topic; until all of it is back, the member's later events queue behind.
+    There is no inbox row meanwhile: a repeat is a duplicate of the one that waits.
     """
-    if (program_id, member_id) in desk.members:
-        return None
-    event = delivered.required_event
+    event, member = delivered.required_event, (program_id, member_id)
     known = desk.waiting.get(event.event_key)
-    if known is not None:
-        if known.content_hash == event.content_hash:
-            return Fate.DUPLICATE
+    if known is not None and known.content_hash != event.content_hash:
         raise Rejected(
             ReasonCode.DUPLICATE_ID_DIFFERENT_CONTENT,
             f"Event {event.id} of {event.source} already waits with other content; the first one stands.",
             (),
         )
-    grace = timedelta(hours=newest_version(desk, program_id).pack.registration_grace_hours)
-    if delivered.recorded - delivered.arrival >= grace:
+    if known is not None and not (known.sent_on and delivered.topic == EFFECTS):
+        return Fate.DUPLICATE
+    if known is not None:
+        take_back_in(known, desk)
         return None
-    desk.waiting[event.event_key] = WaitingEntry(
+    grace = timedelta(hours=newest_version(desk, program_id).pack.registration_grace_hours)
+    waits = member not in desk.members and delivered.recorded - delivered.arrival < grace
+    queues = desk.under_way[member] > 0 and delivered.topic != EFFECTS
+    if not waits and not queues:
+        return None
+    entry = WaitingEntry(
         event_key=event.event_key,
         content_hash=event.content_hash,
         program_id=program_id,
@@ -65,7 +70,33 @@ def wait_if_unregistered(delivered: Delivered, desk: EarningDesk, program_id: st
         headers=onward_headers(delivered),
         new=True,
     )
+    desk.waiting[event.event_key] = entry
+    if not waits:
+        send_on(entry, desk)
     return Fate.FORWARDED
+
+
+def send_on(waiting: WaitingEntry, desk: EarningDesk) -> None:
+    """The waiting event goes on unchanged; it is decided when it comes back under its member's key."""
+    waiting.sent_on = waiting.goes_on = True
+    desk.under_way[waiting.program_id, waiting.member_id] += 1
+    desk.emit(
+        Outgoing(
+            EFFECTS,
+            waiting.record_key,
+            waiting.event_type,
+            waiting.event_key,
+            waiting.record_value,
+            waiting.headers,
+        )
+    )
+
+
+def take_back_in(waiting: WaitingEntry, desk: EarningDesk) -> None:
+    """The event is back and its turn has come."""
+    del desk.waiting[waiting.event_key]
+    desk.came_back.append(waiting)
+    desk.under_way[waiting.program_id, waiting.member_id] -= 1
 
 
 def newest_version(desk: EarningDesk, program_id: str) -> ProgramVersion:

@@ -3,11 +3,11 @@
 from typing import cast
 
 from services.earning.decide.decline import decide
-from services.earning.decide.route import EFFECTS, forward_if_misplaced, require_program
-from services.earning.desk import EarningDesk, MemberEntry, WaitingEntry
+from services.earning.decide.route import forward_if_misplaced, require_program, send_on
+from services.earning.desk import EarningDesk, MemberEntry
 from shared.events.keys import member_key
 from shared.events.member_registered import MemberRegistered
-from shared.runtime.batch import Delivered, Fate, Outgoing
+from shared.runtime.batch import Delivered, Fate
 
 
 def on_member_registered(delivered: Delivered, desk: EarningDesk) -> Fate:
@@ -23,23 +23,7 @@ def on_member_registered(delivered: Delivered, desk: EarningDesk) -> Fate:
     desk.members[member] = MemberEntry(first, profile.phone_verified, profile.listed_party)
     desk.changed_members.add(member)
     for waiting in [entry for entry in desk.waiting.values() if (entry.program_id, entry.member_id) == member]:
-        _release(waiting, desk)
+        if not waiting.sent_on:
+            send_on(waiting, desk)
     decide(delivered, desk, "registered")
     return Fate.APPLIED
-
-
-def _release(waiting: WaitingEntry, desk: EarningDesk) -> None:
-    """The waiting event goes on unchanged; it is decided when it comes back under this member's key."""
-    del desk.waiting[waiting.event_key]
-    if not waiting.new:
-        desk.released.append(waiting.event_key)
-    desk.emit(
-        Outgoing(
-            EFFECTS,
-            waiting.record_key,
-            waiting.event_type,
-            waiting.event_key,
-            waiting.record_value,
-            waiting.headers,
-        )
-    )

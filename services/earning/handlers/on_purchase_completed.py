@@ -4,7 +4,7 @@ from typing import cast
 
 from services.earning.decide.decline import decide, tell_declined
 from services.earning.decide.issue import Issue, issue_award
-from services.earning.decide.route import forward_if_misplaced, require_program, wait_if_unregistered
+from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
 from services.earning.decide.take_back import settle_claims
 from services.earning.desk import EarningDesk, LineEntry, ReceiptEntry, key_of_receipt, reference
 from services.earning.domain.earn import earn
@@ -26,7 +26,7 @@ def on_purchase_completed(delivered: Delivered, desk: EarningDesk) -> Fate:
     key = receipt_key(program_id, purchase.receipt_id) if member_id is None else member_key(program_id, member_id)
     if (fate := forward_if_misplaced(delivered, desk, key)) is not None:
         return fate
-    if member_id is not None and (fate := wait_if_unregistered(delivered, desk, program_id, member_id)) is not None:
+    if member_id is not None and (fate := wait_for_turn(delivered, desk, program_id, member_id)) is not None:
         return fate
     known = desk.receipt(program_id, purchase.merchant_id, purchase.receipt_id)
     if known is not None and known.purchase is not None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import cast
 
 from services.earning.decide.decline import GRANTS, SOURCE, decide
-from services.earning.decide.route import forward_if_misplaced, require_program, wait_if_unregistered
+from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
 from services.earning.desk import EarningDesk, GrantEntry, ReceiptEntry, reference
 from shared.events.cloudevent import Rejected, derived_id
 from shared.events.keys import member_key
@@ -25,7 +25,7 @@ def on_purchase_delivered(delivered: Delivered, desk: EarningDesk) -> Fate:
         key = member_key(delivery.program_id, member_id)
         if (fate := forward_if_misplaced(delivered, desk, key)) is not None:
             return fate
-        if (fate := wait_if_unregistered(delivered, desk, delivery.program_id, member_id)) is not None:
+        if (fate := wait_for_turn(delivered, desk, delivery.program_id, member_id)) is not None:
             return fate
     if receipt is None or receipt.purchase is None:
         raise Rejected(

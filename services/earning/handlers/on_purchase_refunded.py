@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import cast
 
 from services.earning.decide.decline import decide, tell_declined
-from services.earning.decide.route import forward_if_misplaced, require_program, wait_if_unregistered
+from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
 from services.earning.decide.take_back import open_claims, take_back
 from services.earning.desk import EarningDesk, ReceiptEntry, RefundReference, key_of_receipt
 from services.earning.domain.refund import Matching, claims_of, match_purchases, match_receipt
@@ -27,7 +27,7 @@ def on_purchase_refunded(delivered: Delivered, desk: EarningDesk) -> Fate:
         key = member_key(refund.program_id, refund.member_id)
         if (fate := forward_if_misplaced(delivered, desk, key)) is not None:
             return fate
-        if (fate := wait_if_unregistered(delivered, desk, refund.program_id, refund.member_id)) is not None:
+        if (fate := wait_for_turn(delivered, desk, refund.program_id, refund.member_id)) is not None:
             return fate
     if refund.receipt_id is not None:
         return _before_its_purchase(delivered, refund, refund.receipt_id, receipt, desk)

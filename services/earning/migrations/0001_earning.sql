@@ -11,8 +11,9 @@ CREATE TABLE member (
     PRIMARY KEY (program_id, member_id)
 );
 
--- Events of members not registered yet (C01). They leave by the outbox, unchanged, when the member registers or
--- the grace is over; so they have no inbox row while they wait.
+-- Events of members not registered yet (C01). They go on by the outbox, unchanged, when the member registers or the
+-- grace is over, and are decided when they come back; so they have no inbox row meanwhile. Until the last of them is
+-- back, the member's later events queue behind them here: a refund must not overtake its purchase.
 CREATE SEQUENCE waiting_order CACHE 1;
 CREATE TABLE waiting_event (
     event_key    uuid        PRIMARY KEY,
@@ -25,10 +26,11 @@ CREATE TABLE waiting_event (
     record_key   bytea       NOT NULL,
     record_value bytea       NOT NULL,
     headers      json        NOT NULL,
-    position     bigint      NOT NULL DEFAULT nextval('waiting_order')
+    position     bigint      NOT NULL DEFAULT nextval('waiting_order'),
+    sent_on      boolean     NOT NULL DEFAULT false
 );
 CREATE INDEX waiting_of_member ON waiting_event (program_id, member_id);
-CREATE INDEX waiting_due ON waiting_event (deadline);
+CREATE INDEX waiting_due ON waiting_event (deadline) WHERE NOT sent_on;
 
 -- One row per receipt of a merchant, whoever came first: its purchase, or a refund that names it (then event_key
 -- is null). Both insert or change this row, so the second always sees the first.
@@ -52,6 +54,8 @@ CREATE TABLE receipt (
     revision               integer     NOT NULL DEFAULT 1,
     CONSTRAINT awaited_has_no_purchase CHECK ((outcome = 'awaited') = (purchase IS NULL))
 );
+
+CREATE INDEX receipt_of_id ON receipt (receipt_id);
 
 -- The receipt's lines and what came back of each. Never more than was bought.
 CREATE TABLE receipt_line (
@@ -129,6 +133,7 @@ CREATE TABLE claw_back (
     cost_minor   bigint NOT NULL CHECK (cost_minor >= 0)
 );
 CREATE INDEX claw_back_of_grant ON claw_back (grant_id);
+CREATE INDEX claw_back_of_event ON claw_back (event_key);
 
 -- Refund lines that matched no purchase yet. They change no balance and are settled when the purchase arrives.
 CREATE TABLE open_claim (
@@ -176,6 +181,8 @@ CREATE TABLE budget_slice (
     CONSTRAINT spent_at_most_reserved CHECK (spent_minor BETWEEN 0 AND reserved_minor)
 );
 
+CREATE INDEX budget_slice_of_budget ON budget_slice (program_id, budget_id);
+
 -- Σ slices + remainder = approved, at every commit.
 CREATE FUNCTION slices_fit_budget() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE wrong text;
@@ -198,7 +205,8 @@ CREATE CONSTRAINT TRIGGER slices_fit_budget AFTER INSERT OR UPDATE OF reserved_m
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slices_fit_budget();
 
 CREATE VIEW audit_member AS SELECT program_id, member_id, registered_at FROM member;
-CREATE VIEW audit_waiting AS SELECT event_key, program_id, member_id, event_type, arrival, deadline FROM waiting_event;
+CREATE VIEW audit_waiting AS
+    SELECT event_key, program_id, member_id, event_type, arrival, deadline FROM waiting_event WHERE NOT sent_on;
 CREATE VIEW audit_receipt AS
     SELECT receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, outcome, code, rule_version FROM receipt;
 CREATE VIEW audit_receipt_line AS SELECT * FROM receipt_line;

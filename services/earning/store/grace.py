@@ -2,13 +2,13 @@
 
 from shared.runtime.service import Running
 
-# Row locks make it safe with several workers and against the registration itself: a row leaves exactly once.
+# Row locks make it safe with several workers and against the registration itself: a row is sent on exactly once.
 # Kafka's clock decides the grace, so no shift of ours applies. The headers stay as they are: they carry the arrival
 # already, and taking them apart in SQL fails at a zero byte.
 _RELEASE = """
 WITH due AS (
-    DELETE FROM waiting_event WHERE event_key IN (
-        SELECT event_key FROM waiting_event WHERE deadline <= now()
+    UPDATE waiting_event SET sent_on = true WHERE event_key IN (
+        SELECT event_key FROM waiting_event WHERE deadline <= now() AND NOT sent_on
          ORDER BY position LIMIT 500 FOR UPDATE SKIP LOCKED)
     RETURNING *
 )

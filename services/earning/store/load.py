@@ -80,6 +80,12 @@ LOAD = load_statement(
                      JOIN unnest(:new_program::text[], :new_member::text[]) AS n (program_id, member_id)
                           USING (program_id, member_id))
         """,
+        "under_way": """
+            SELECT json_agg(json_build_array(w.program_id, w.member_id))
+              FROM unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id)
+              JOIN waiting_event w USING (program_id, member_id)
+             WHERE w.sent_on
+        """,
         "slices": """
             SELECT json_agg(json_build_object('program_id', b.program_id, 'budget_id', b.budget_id, 'left', own.minor,
                                               'elsewhere', b.remainder_minor + others.minor))
@@ -152,6 +158,7 @@ def fill_desk(desk: EarningDesk, row: Mapping[str, Any]) -> None:
     for stored in _rows(row["waiting"]):
         entry = _waiting(stored)
         desk.waiting[entry.event_key] = entry
+    desk.under_way.update((program_id, member_id) for program_id, member_id in _rows(row["under_way"]))
     for stored in _rows(row["slices"]):
         desk.slices[stored["program_id"], stored["budget_id"]] = SliceEntry(stored["left"], stored["elsewhere"])
 
@@ -268,4 +275,5 @@ def _waiting(stored: Mapping[str, Any]) -> WaitingEntry:
         b64decode(stored["key"]),
         b64decode(stored["value"]),
         unpack_headers(orjson.dumps(row["headers"]).decode()),
+        row["sent_on"],
     )

@@ -27,21 +27,31 @@ PARTS = (
         "waiting_rows",
         """
         INSERT INTO waiting_event (event_key, content_hash, program_id, member_id, event_type, arrival, deadline,
-                                   record_key, record_value, headers)
+                                   record_key, record_value, headers, sent_on)
         SELECT event_key, content_hash, program_id, member_id, event_type, arrival, deadline, record_key,
-               record_value, headers::json
+               record_value, headers::json, sent_on
           FROM gate, unnest(:wa_key::uuid[], :wa_hash::bytea[], :wa_program::text[], :wa_member::text[],
                             :wa_type::text[], :wa_arrival::timestamptz[], :wa_deadline::timestamptz[],
-                            :wa_record_key::bytea[], :wa_value::bytea[], :wa_headers::text[])
+                            :wa_record_key::bytea[], :wa_value::bytea[], :wa_headers::text[],
+                            :wa_sent_on::boolean[])
                WITH ORDINALITY AS w (event_key, content_hash, program_id, member_id, event_type, arrival, deadline,
-                                     record_key, record_value, headers, position)
+                                     record_key, record_value, headers, sent_on, position)
          ORDER BY w.position
         """,
     ),
+    # The sweeper may have sent an event on meanwhile: then this batch decides again.
     Part(
-        "released_rows",
-        "DELETE FROM waiting_event USING gate WHERE event_key = ANY(:released::uuid[]) RETURNING 1",
-        expects="released",
+        "sent_on_rows",
+        """
+        UPDATE waiting_event SET sent_on = true FROM gate
+         WHERE event_key = ANY(:sent_on::uuid[]) AND NOT sent_on RETURNING 1
+        """,
+        expects="sent_on",
+    ),
+    Part(
+        "came_back_rows",
+        "DELETE FROM waiting_event USING gate WHERE event_key = ANY(:came_back::uuid[]) RETURNING 1",
+        expects="came_back",
     ),
     # A plain INSERT: the same receipt on two partitions at once has one winner, the other decides again.
     Part(
@@ -248,7 +258,9 @@ def _waiting_arguments(desk: EarningDesk) -> dict[str, object]:
         "wa_record_key": [entry.record_key for entry in new],
         "wa_value": [entry.record_value for entry in new],
         "wa_headers": [pack_headers(entry.headers) for entry in new],
-        "released": desk.released,
+        "wa_sent_on": [entry.sent_on for entry in new],
+        "sent_on": [entry.event_key for entry in desk.waiting.values() if entry.goes_on and not entry.new],
+        "came_back": [entry.event_key for entry in desk.came_back],
     }
 
 

@@ -23,6 +23,7 @@ from shared.runtime.batch import Batch, Delivered, Headers, read_record
 from shared.runtime.batch_run import BatchRun
 from shared.runtime.dead_letter_limit import DeadLetterLimit
 from shared.runtime.ledger import unpack_headers
+from shared.runtime.partitioner import partition_of
 from shared.runtime.postgres import MIGRATIONS, connect_pool, migrate
 from shared.runtime.service import Running, Service
 from shared.runtime.settings import Settings
@@ -196,7 +197,8 @@ def returned(row: Any, recorded: datetime) -> Delivered:
     milliseconds = int(recorded.timestamp() * 1000)
     return read_record(
         ConsumerRecord(
-            topic=row["aggregatetype"], partition=0, offset=0, timestamp=milliseconds, timestamp_type=1,
+            topic=row["aggregatetype"], partition=partition_of(row["aggregateid"], 8), offset=0,
+            timestamp=milliseconds, timestamp_type=1,
             key=row["aggregateid"], value=row["payload"], checksum=None, serialized_key_size=0,
             serialized_value_size=0, headers=headers,
         )

@@ -81,12 +81,13 @@ async def test_a_registration_releases_what_waits_once_while_the_sweeper_runs(da
             await earning.post(*bought)
             assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event") == 3
             await asyncio.gather(earning.post(registration(member)), sweep(earning.running), sweep(earning.running))
-            assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event") == 0
+            assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event WHERE NOT sent_on") == 0
             released = await earning.outbox("earning.effects.v1")
             assert sorted(row["event_id"] for row in released) == sorted(
                 each.required_event.event_key for each in bought
             )
             await earning.redeliver("earning.effects.v1")
+            assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event") == 0
         outcomes = await earning.outcomes()
         assert [outcome for _, outcome, _ in outcomes] == ["granted"] * 90
         await earning.assert_books_hold()
@@ -109,3 +110,22 @@ async def test_after_the_grace_what_waited_is_declined(database: Database) -> No
         assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event") == 0
         arrivals = await earning.running.pool.fetch("SELECT DISTINCT arrival FROM decision")
         assert [row["arrival"] for row in arrivals] == [arrived]
+
+
+async def test_what_comes_after_a_registration_queues_behind_what_waited_for_it(database: Database) -> None:
+    """Else the refund would overtake its purchase, find nothing and stay an open claim."""
+    async with started(database.dsns["earning"], program()) as earning:
+        await earning.post(record("buy", purchase("r1", "ann", 6_000), ago=2 * DAY))
+        await earning.register("ann")
+        later = refund("f1", None, "ann", ("1", 2_000))
+        await earning.post(record("back", later, ago=DAY), record("back", later, ago=DAY))
+        assert [event for event, _, _ in await earning.outcomes() if event == "back"] == []
+        await earning.redeliver("earning.effects.v1")
+        assert [(event, outcome) for event, outcome, _ in await earning.outcomes()] == [
+            ("back", "clawed_back"),
+            ("buy", "granted"),
+        ]
+        await earning.post(record("next", purchase("r2", "ann", 1_000), ago=DAY))
+        assert ("next", "granted", None) in await earning.outcomes(), "the queue is empty again"
+        assert await earning.points() == (70, 20)
+        await earning.assert_books_hold()

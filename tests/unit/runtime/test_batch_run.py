@@ -71,7 +71,7 @@ async def test_a_failing_handler_isolates_its_record_and_its_neighbours_are_appl
     books = MemoryBooks()
     await run_of(books, handler).post(batch(*(record(name) for name in "abcde")))
     assert books.named == ["a", "c", "e"]
-    assert books.dead() == [(1, "MALFORMED", "ZeroDivisionError"), (3, "MALFORMED", "ZeroDivisionError")]
+    assert books.dead() == [(1, "HANDLING_FAILED", "ZeroDivisionError"), (3, "HANDLING_FAILED", "ZeroDivisionError")]
     assert len(books.saved) == 1
 
 
@@ -96,7 +96,7 @@ async def test_a_record_that_the_database_refuses_becomes_a_dead_letter_alone() 
 
     books = MemoryBooks(before_save)
     await run_of(books).post(batch(record("a"), record("b"), record("c")))
-    assert (books.named, books.dead()) == (["a", "c"], [(1, "MALFORMED", "CheckViolationError")])
+    assert (books.named, books.dead()) == (["a", "c"], [(1, "HANDLING_FAILED", "CheckViolationError")])
 
 
 @pytest.mark.parametrize("error", [lost_claim, lambda: asyncpg.UniqueViolationError("twice in one statement")])
