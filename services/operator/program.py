@@ -9,26 +9,23 @@ from uuid import NAMESPACE_URL, uuid5
 
 import typer
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from deploy.local.stack import CHECKOUT
 from deploy.local.trouble import Trouble
-from shared.events.cloudevent import Rejected
-from shared.events.kafka_binding import decode, encode
+from shared.events.kafka_binding import STRUCTURED_HEADERS, encode
 from shared.events.keys import version_key
 from shared.events.program_published import ProgramPublished
 from shared.programs.load import InvalidPackError, load_pack
 from shared.programs.pack import ProgramPack
 from shared.programs.versions import ProgramBook, ProgramVersion
+from shared.runtime.program_feed import read_version
 
 TOPIC = "programs.versions.v1"
 SOURCE = "/operator"
 SHIPPED = ("fruit-shop.yaml",)
-_STRUCTURED = [("content-type", b"application/cloudevents+json; charset=utf-8")]
 _PLACE = TopicPartition(TOPIC, 0)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 app = typer.Typer(help="Check, publish and list program packs.", no_args_is_help=True)
 Pack = Annotated[Path, typer.Argument(help="The pack's YAML file.", exists=True, dir_okay=False)]
@@ -124,7 +121,7 @@ async def _publish(kafka: str, pack: ProgramPack, published_at: datetime) -> Non
     await producer.start()
     try:
         value = encode(event_id, SOURCE, published.TYPE, None, published_at, key, published)
-        await producer.send_and_wait(TOPIC, value, key=key.encode(), headers=_STRUCTURED)
+        await producer.send_and_wait(TOPIC, value, key=key.encode(), headers=list(STRUCTURED_HEADERS))
     finally:
         await producer.stop()
 
@@ -140,14 +137,8 @@ async def read_book(kafka: str) -> ProgramBook:
         book = ProgramBook()
         while await consumer.position(_PLACE) < end:
             for record in (await consumer.getmany(_PLACE, timeout_ms=200)).get(_PLACE, []):
-                try:
-                    data = decode(record.topic, record.key, record.value, tuple(record.headers)).data
-                    if isinstance(data, ProgramPublished):
-                        recorded_at = _EPOCH + timedelta(milliseconds=record.timestamp)
-                        pack = ProgramPack.model_validate(data.pack)
-                        book = book.with_record(ProgramVersion.of(pack, data.published_at, recorded_at))
-                except (Rejected, ValidationError):
-                    continue  # void for every reader alike
+                if (version := read_version(record)) is not None:
+                    book = book.with_record(version)
         return book
     finally:
         await consumer.stop()

@@ -81,7 +81,7 @@ class ProgramFeed:
 
     async def _take(self, polled: "dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]") -> None:
         for record in polled.get(_PLACE, []):
-            version = _read(record)
+            version = read_version(record)
             if version is None:
                 continue
             book = self._running.programs
@@ -103,7 +103,7 @@ class ProgramFeed:
                 await asyncio.sleep(1)
 
 
-def _read(record: "ConsumerRecord[bytes, bytes]") -> ProgramVersion | None:
+def read_version(record: "ConsumerRecord[bytes, bytes]") -> ProgramVersion | None:
     """The version a record tells, or None when the record is void for every reader alike."""
     try:
         event = decode(record.topic, record.key, record.value, tuple(record.headers))

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.structs import RecordMetadata
 
+from shared.events.kafka_binding import STRUCTURED_HEADERS
 from shared.events.topics import FAILURE_HEADERS_BYTES
 from shared.runtime import crash_points, telemetry
 from shared.runtime.ledger import unpack_headers
@@ -24,7 +25,6 @@ from shared.runtime.settings import Settings
 
 log = structlog.get_logger()
 
-STRUCTURED = (("content-type", b"application/cloudevents+json; charset=utf-8"),)
 MAX_REQUEST_BYTES = 2 * 1024 * 1024 + FAILURE_HEADERS_BYTES
 _RELAY_LOCK = 0x72656C61
 _READ = """
@@ -222,7 +222,7 @@ def _is_outage(error: BaseException) -> bool:
 
 async def _send(producer: AIOKafkaProducer, row: asyncpg.Record) -> "asyncio.Future[RecordMetadata]":
     """Hand one row to the producer. A dead letter may have had neither key nor value, which it does not take."""
-    headers = STRUCTURED if row["headers"] is None else unpack_headers(row["headers"])
+    headers = STRUCTURED_HEADERS if row["headers"] is None else unpack_headers(row["headers"])
     key, value = row["aggregateid"], row["payload"]
     empty = b"" if key is None and value is None else value
     future: asyncio.Future[RecordMetadata] = await producer.send(

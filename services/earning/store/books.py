@@ -7,7 +7,8 @@ from services.earning.desk import EarningDesk
 from services.earning.domain.program import CompiledProgram, compile_program
 from services.earning.store.budget import call_back_slices, fetch_slice
 from services.earning.store.load import LOAD, fill_desk, load_arguments
-from services.earning.store.save import SAVE, save_arguments
+from services.earning.store.save import save_arguments
+from services.earning.store.save_statement import SAVE
 from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
 from shared.runtime.ledger import Postings, read_inbox

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from services.earning.store import grace, queries
 from services.earning.store.load import LOAD
-from services.earning.store.save import SAVE
+from services.earning.store.save_statement import SAVE
 from tests.infrastructure.fixtures import Database
 from tests.integration.earning.harness import Earning, started
 
