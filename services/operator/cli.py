@@ -2,6 +2,7 @@
 
 import errno
 import importlib
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,6 +66,8 @@ for _command in COMMANDS:
 
 def main() -> None:
     """Run the command line. A known trouble is one sentence on stderr and exit code 2, never a traceback."""
+    # Topics made a moment ago have no leader yet, and aiokafka says so many times over; what matters is raised.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     sys.exit(exit_code_of(app))
 
 

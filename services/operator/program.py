@@ -14,6 +14,7 @@ from rich.table import Table
 
 from deploy.local.stack import CHECKOUT
 from deploy.local.trouble import Trouble
+from services.operator.running import find_addresses
 from shared.events.kafka_binding import STRUCTURED_HEADERS, encode
 from shared.events.keys import version_key
 from shared.events.program_published import ProgramPublished
@@ -29,7 +30,9 @@ _PLACE = TopicPartition(TOPIC, 0)
 
 app = typer.Typer(help="Check, publish and list program packs.", no_args_is_help=True)
 Pack = Annotated[Path, typer.Argument(help="The pack's YAML file.", exists=True, dir_okay=False)]
-Kafka = Annotated[str, typer.Option(envvar="GREENPOINTS_KAFKA", help="Kafka's bootstrap servers.")]
+Kafka = Annotated[
+    str | None, typer.Option(envvar="GREENPOINTS_KAFKA", help="Kafka's bootstrap servers; else those running here.")
+]
 
 
 @app.command()
@@ -40,15 +43,15 @@ def check(pack: Pack) -> None:
 
 
 @app.command()
-def apply(pack: Pack, kafka: Kafka) -> None:
+def apply(pack: Pack, kafka: Kafka = None) -> None:
     """Publish a pack; every service takes it without a restart. The same version again changes nothing."""
-    print(asyncio.run(publish_pack(kafka, read_pack(pack))))
+    print(asyncio.run(publish_pack(_bootstrap(kafka), read_pack(pack))))
 
 
 @app.command("list")
-def list_versions(kafka: Kafka) -> None:
+def list_versions(kafka: Kafka = None) -> None:
     """The versions that stand, as every service reads them."""
-    book = asyncio.run(read_book(kafka))
+    book = asyncio.run(read_book(_bootstrap(kafka)))
     table = Table("program", "version", "effective at", "published at", "budgets")
     for program_id in book.programs():
         for version in book.versions(program_id):
@@ -61,6 +64,14 @@ def list_versions(kafka: Kafka) -> None:
                 budgets,
             )
     Console().print(table)
+
+
+def _bootstrap(kafka: str | None) -> str:
+    """As given, else of the GreenPoints that runs here; raises Trouble when there is neither."""
+    found = kafka or find_addresses().kafka
+    if found is None:
+        raise Trouble("ADDRESS_UNKNOWN", "Where Kafka answers is not known.", "Set GREENPOINTS_KAFKA.")
+    return found
 
 
 def read_pack(path: Path) -> ProgramPack:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from typing import Annotated
 
@@ -34,8 +33,6 @@ def command(
     async def work() -> None:
         passed.append(await run_demo(plan, screen))
 
-    # Topics made a moment ago have no leader yet; the client would say so many times over.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     interrupted = until_interrupted(work)
     screen.say("Everything has stopped.")
     if not passed and interrupted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,7 +57,6 @@ def online_retail(
 
     Then waits until the services have handled everything, and reports what became of the invoices.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised
     console = Console()
     addresses = addresses_for(kafka, wait=not no_wait)
     bootstrap = kafka or addresses.kafka or ""
