@@ -15,6 +15,7 @@ from shared.events.kafka_binding import decode, encode
 from shared.events.reason_codes import ReasonCode
 from shared.events.topics import load_topics
 from shared.runtime.partitioner import partition_of
+from shared.runtime.readable_records import UNREADABLE_HEADER
 
 ARRIVAL_HEADER = "greenpoints-arrival"  # milliseconds: the first arrival, carried by forwards and replays
 ATTEMPT_HEADER = "greenpoints-attempt"
@@ -146,6 +147,7 @@ def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
     headers = tuple((name, value) for name, value in record.headers)
     event, rejection = None, None
     try:
+        _refuse_unreadable(headers)
         event = decode(record.topic, record.key, record.value, headers)
     except Rejected as error:
         rejection = error
@@ -167,6 +169,18 @@ def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
         rejection=rejection,
         misplaced=_is_misplaced(record),
     )
+
+
+def _refuse_unreadable(headers: Headers) -> None:
+    """Whoever sets the mark himself refuses his own record, nobody else's."""
+    for name, value in headers:
+        if name == UNREADABLE_HEADER:
+            shown = (value or b"").decode("ascii", "replace")[:300]
+            raise Rejected(
+                ReasonCode.MALFORMED,
+                f"A header's name is not UTF-8 ({shown}); name every header in UTF-8 and send the record again.",
+                (),
+            )
 
 
 def _is_misplaced(record: "ConsumerRecord[bytes, bytes]") -> bool:

@@ -19,6 +19,7 @@ from shared.runtime.dead_letter_limit import DeadLetterLimit
 from shared.runtime.gate import GateShutError
 from shared.runtime.postgres import DATABASE_AWAY
 from shared.runtime.program_feed import ProgramFeed
+from shared.runtime.readable_records import UnreadableHeaderError, switch_on
 from shared.runtime.service import Running, Service
 
 log = structlog.get_logger()
@@ -65,6 +66,9 @@ class Slot(Generic[DeskT]):
             except GateShutError:
                 log.warning("gate shut, claiming again", partition=self.partition)
                 await self._rest(0.5)
+            except UnreadableHeaderError as error:
+                log.warning("header name not UTF-8, reading again", partition=self.partition, error=str(error))
+                await self._rest(0.1)
             except KafkaError as error:
                 if not error.retriable:
                     raise
@@ -118,9 +122,14 @@ class Slot(Generic[DeskT]):
     async def _read(self) -> list[list[Delivered]]:
         """Whatever is there, up to a batch, in the order in which the service lists its topics."""
         settings = self._running.settings
-        polled = await self._consumer.getmany(
-            *self._places, timeout_ms=settings.poll_milliseconds, max_records=settings.batch_records
-        )
+        try:
+            polled = await self._consumer.getmany(
+                *self._places, timeout_ms=settings.poll_milliseconds, max_records=settings.batch_records
+            )
+        except UnicodeDecodeError as error:
+            # the records this call had already taken are gone with it: only a new claim seeks back to them
+            switch_on()
+            raise UnreadableHeaderError(error.reason) from error
         if polled:
             crash_points.reach("after_poll")
         batches = [await _decode(polled[place]) for place in self._places if place in polled]

@@ -12,6 +12,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import OffsetOutOfRangeError
 
 from shared.events.topics import load_topics
+from shared.runtime import readable_records
 from shared.runtime.batch import DeskT
 from shared.runtime.program_feed import ProgramFeed
 from shared.runtime.service import Running, Service
@@ -33,6 +34,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
         self._feed = feed
         self._slots: dict[int, tuple[Slot[DeskT], asyncio.Task[None]]] = {}
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        readable_records.install()  # a slot that meets a header name that is not UTF-8 switches it on
         settings = running.settings
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka,

@@ -1,6 +1,7 @@
 """Bad records among good ones: one dead letter each with its reason, every neighbour posted, the partition goes on."""
 
 import asyncio
+import base64
 import json
 from collections import Counter
 from datetime import timedelta
@@ -11,6 +12,7 @@ from shared.events.kafka_binding import STRUCTURED_HEADERS, encode
 from shared.events.keys import member_key
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.runtime.partitioner import partition_of
+from tests.infrastructure.raw_batches import RawNamesBuilder
 from tests.infrastructure.services import Services, eventually, producer
 from tests.infrastructure.till import PROGRAM, Till, purchase
 
@@ -53,6 +55,7 @@ async def test_the_other_999_of_the_batch_are_posted(spine: Services, unique: st
     async with producer(spine.kafka) as sender:
         till = Till(sender, unique)
         await till.register("mia")
+        await _until_registered(spine)  # else they would wait for it, and some be in the other topic below
         values = [(f"good-{place}", structured(till, f"good-{place}", f"r{place}")) for place in range(GOOD)]
         bad = poison(till)
         for place, (name, (value, _)) in enumerate(bad.items()):
@@ -76,6 +79,48 @@ async def test_the_other_999_of_the_batch_are_posted(spine: Services, unique: st
     assert points == (GOOD + 1) * 10
     copies = await _dead_letter_topic(spine, len(bad))
     assert copies == Counter(code for _, code in bad.values())
+
+
+async def test_a_header_name_that_is_not_utf8_costs_its_own_record_only(spine: Services, unique: str) -> None:
+    """One record batch with such a name in its middle: the client cannot parse any of it as it comes."""
+    key = member_key(PROGRAM, "mia")
+    bad_place, good, placeholder = 10, 20, "placeholder-name"
+    async with producer(spine.kafka) as sender:
+        till = Till(sender, unique)
+        await till.register("mia")
+        await _until_registered(spine)
+        together = RawNamesBuilder({placeholder: b"ce_\xff\xfe\x80placeholde"})
+        bad = structured(till, "bad", "bad")
+        for place in range(good + 1):
+            headers = list(STRUCTURED_HEADERS)
+            value = bad if place == bad_place else structured(till, f"good-{place}", f"r{place}")
+            if place == bad_place:
+                headers.append((placeholder, b"1"))
+            together.append(timestamp=None, key=key.encode(), value=value, headers=headers)
+        sent = await sender.send_batch(together, TOPIC, partition=partition_of(key.encode(), 8))
+        first = (await sent).offset
+        await _until_handled(spine, good + 1)
+        await till.send("after", purchase("last", "mia", 1_000), ago=9)
+        await _until_handled(spine, good + 2)
+    (letter,) = await spine.get("earning", "/v1/dead-letters")
+    assert (letter["record_offset"], letter["code"]) == (first + bad_place, "MALFORMED")
+    assert letter["message"].startswith("A header's name is not UTF-8 (b'ce_\\xff\\xfe")
+    whole = await spine.get("earning", f"/v1/dead-letters/{letter['dead_letter_id']}")
+    assert base64.b64decode(whole["value_base64"]) == bad
+    assert base64.b64decode(whole["key_base64"]) == key.encode()
+    async with spine.connection("greenpoints_audit") as audit:
+        points = await audit.fetchval("SELECT sum(points)::bigint FROM earning.audit_grant")
+    assert points == (good + 1) * 10
+    assert "header name not UTF-8, reading again" in spine.log("earning")
+    assert await _dead_letter_topic(spine, 1) == Counter({"MALFORMED": 1})
+
+
+async def _until_registered(spine: Services) -> None:
+    async def registered() -> bool:
+        async with spine.connection("greenpoints_audit") as audit:
+            return bool(await audit.fetchval("SELECT count(*) FROM earning.audit_member"))
+
+    await eventually("registered member", registered)
 
 
 async def _until_handled(spine: Services, records: int) -> None:

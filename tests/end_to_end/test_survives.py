@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from services.operator.audit import run_audit
 
 from deploy.local.stack import Stack
+from services.operator.audit import run_audit
 from services.operator.program import apply_shipped
 from services.operator.traffic.sent import Expectation, Sent
 from services.operator.traffic.simulate import simulate

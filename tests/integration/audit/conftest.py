@@ -14,10 +14,16 @@ from tests.integration.audit.books import Books, fill
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def books(stack: Stack, module_database: Database) -> AsyncIterator[Books]:
-    """The services run only while this is set up; afterwards a test may corrupt the books and has to mend them."""
+    """The services run only while this is set up; afterwards a test may corrupt the books and has to mend them.
+
+    That it did shows in the next test, which finds its own corruption alone, and after the last one here.
+    """
     await _empty_topics(stack.kafka)
     async with running_services(stack.kafka, module_database, stack.state_dir) as services:
-        yield await fill(services)
+        filled = await fill(services)
+        yield filled
+        verdict = await filled.audit()
+        assert verdict.clean, f"the tests have mended what they corrupted: {verdict.sentence}"
 
 
 async def _empty_topics(kafka: str) -> None:
