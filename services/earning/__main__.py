@@ -1,6 +1,7 @@
-"""`python -m services.earning`: run the service until it is told to stop."""
+"""`python -m services.earning` runs one process of the service."""
 
 from services.earning.app import SERVICE
 from shared.runtime.process import main
 
-main(SERVICE)
+if __name__ == "__main__":
+    main(SERVICE)

@@ -1,7 +1,7 @@
 """`python -m services.redemption` runs one process of the service."""
 
-from services.redemption.app import service
+from services.redemption.app import SERVICE
 from shared.runtime.process import main
 
 if __name__ == "__main__":
-    main(service)
+    main(SERVICE)

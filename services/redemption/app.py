@@ -24,7 +24,7 @@ from shared.events.points_granted import PointsGranted
 from shared.events.points_scheduled import PointsScheduled
 from shared.runtime.service import Service
 
-service: Service[RedemptionDesk] = Service(
+SERVICE: Service[RedemptionDesk] = Service(
     name="redemption",
     migrations=Path(__file__).parent / "migrations",
     topics=("points.grants.v1", "members.profiles.v1"),

@@ -71,10 +71,9 @@ async def run(service: Service[DeskT], settings: Settings) -> None:
 
 async def _run_roles(service: Service[DeskT], running: Running, feed: ProgramFeed) -> None:
     roles = running.settings.role_set
-    worker = Worker(service, running, feed)
     parts: list[Awaitable[None]] = []
     if "consume" in roles and service.topics:
-        parts.append(worker.run())
+        parts.append(Worker(service, running, feed).run())
         parts.extend(_every(sweep, running) for sweep in service.sweepers)
     if "relay" in roles:
         parts.append(Relay(service.name, running.settings).run())

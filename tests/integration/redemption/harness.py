@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 
-from services.redemption.app import service
+from services.redemption.app import SERVICE
 from shared.events.cloudevent import derived_id
 from shared.events.event import CausedEvent, EventData, Money
 from shared.events.kafka_binding import STRUCTURED_HEADERS, decode, encode
@@ -166,7 +166,7 @@ class Redemption:
             if not self.epoch:
                 self.epoch = await gate.claim(connection, 0, "tests")
             await gate.begin_offsets(connection, 0, {topic: 0})
-        run = BatchRun(service, self.running, self.epoch, DeadLetterLimit(2000, 95))
+        run = BatchRun(SERVICE, self.running, self.epoch, DeadLetterLimit(2000, 95))
         await run.post(Batch(topic, 0, start, start + len(delivered), delivered))
 
     async def balance(self, member: str = "m-1") -> dict[str, object]:
@@ -241,14 +241,14 @@ async def start(dsn: str, shift_seconds: int = 0) -> Redemption:
     )
     pool = await connect_pool(settings)
     async with pool.acquire() as connection:
-        await migrate(connection, [MIGRATIONS, service.migrations])
+        await migrate(connection, [MIGRATIONS, SERVICE.migrations])
     running = Running(settings, pool, ProgramBook())
 
     async def ready() -> str | None:
         return None
 
     http = httpx.AsyncClient(
-        transport=httpx.ASGITransport(build_app("tests", service.routers(running), ready)),
+        transport=httpx.ASGITransport(build_app("tests", SERVICE.routers(running), ready)),
         base_url="http://redemption",
         headers={"Authorization": f"Bearer {TOKEN}"},
     )
