@@ -233,7 +233,7 @@ async def test_trace_and_explain_tell_a_purchase_with_refund_and_redemption(
     in_order = [
         "purchase.completed buy from /pos/tests/t1, program fruit-shop of member ann",
         "decision: granted",
-        f"grant {grant['grant_id']}: 128 points CONSUMPTION, budget marketing-2026, rule version 1",
+        f"grant {grant['grant_id']}: 128 points CONSUMPTION, budget marketing-2026-2029, rule version 1",
         f"lot {lot['lot_id']}: 128 points CONSUMPTION, available; now 10 remaining, 90 redeemed, 28 clawed back",
         "128 points issued → pending by points.granted",
         "90 points available → redeemed by points.redeemed",

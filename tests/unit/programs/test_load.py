@@ -90,10 +90,10 @@ def test_what_is_left_out_takes_its_default() -> None:
         ("claw_back_policy: deficit", "claw_back_policy: none", "claw_b", "claw_back_policy", "within_balance"),
         ("source: marketing_expense", "source: reserve", "    source", "budgets[0].source", "marketing_expense"),
         ("      from: 2026-01-01", "      from: 2026", "      from", "budgets[0].period.from", "must be a date"),
-        ("      to: 2027-01-01", "      to: 2026-01-01", "    period", "budgets[0].period", "first day after"),
+        ("      to: 2030-01-01", "      to: 2026-01-01", "    period", "budgets[0].period", "first day after"),
         ("  round_to: month_end", "  days: 3", "expiry:", "expiry", "exactly one of"),
         (
-            "    budget_id: marketing-2026\n",
+            "    budget_id: marketing-2026-2029\n",
             "    budget_id: other\n",
             "    budget_id: m",
             "rules[0].budget_id",
