@@ -33,7 +33,7 @@ def is_armed(point: str) -> bool:
 
 def reach(point: str) -> None:
     """Die by SIGKILL when this point is armed, after saying so."""
-    if _armed == point:
+    if is_armed(point):
         sys.stderr.write(f"crash point {point}\n")
         sys.stderr.flush()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -41,5 +41,5 @@ def reach(point: str) -> None:
 
 def reach_in_statement() -> None:
     """Die shortly after the coming statement was sent: a timer, because the call itself waits for the reply."""
-    if _armed == "statement_sent":
+    if is_armed("statement_sent"):
         asyncio.get_running_loop().call_later(0.001, reach, "statement_sent")

@@ -1,8 +1,8 @@
-"""Ownership of a partition number, and the gate that every write passes.
+"""Ownership of a partition number, and the gate that every batch passes.
 
 A claim raises the owner epoch before any fact is loaded. A batch's statement locks the owner row and moves the
-offset by compare-and-set; a timer's statement only locks the owner row. When the epoch or the offset is another,
-the gate yields no row and nothing at all is written.
+offset by compare-and-set. When the epoch or the offset is another, the gate yields no row and nothing at all is
+written.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,6 @@ BATCH_GATE = (
         """,
     ),
 )
-TIMER_GATE = (OWNER, Part("gate", "SELECT 1 FROM owner"))
 
 
 class GateShutError(Exception):

@@ -127,7 +127,6 @@ async def serve_http(app: object, settings: Settings) -> None:
         server_header=False,
     )
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     serving = asyncio.create_task(server._serve())
     try:
         await asyncio.shield(serving)

@@ -23,11 +23,13 @@ def require_program(desk: EarningDesk, program_id: str) -> None:
 
 
 def forward_if_misplaced(delivered: Delivered, desk: EarningDesk, key: str) -> Fate | None:
-    """An event under a wrong key or in a wrong partition is not applied here: it goes on as it is."""
+    """An event under a wrong key or in a wrong partition is not applied here: it goes on as it is.
+
+    That ends: the key follows from the event and its receipt's member, which never changes, and the relay
+    partitions as this worker expects.
+    """
     if delivered.key == key.encode() and not delivered.misplaced:
         return None
-    if delivered.topic == EFFECTS and delivered.attempt > 3:
-        raise Rejected(ReasonCode.MALFORMED, f"The event keeps arriving under a key other than {key}.", ())
     desk.emit(forwarded(delivered, EFFECTS, key))
     return Fate.FORWARDED
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.runtime import gate
 from shared.runtime.batch import Delivered, Desk, Fate, Outgoing
-from shared.runtime.gate import TIMER_GATE, GateShutError
+from shared.runtime.gate import OWNER, GateShutError
 from shared.runtime.statement import Part, gated_statement
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.services import eventually
@@ -63,13 +63,14 @@ async def test_a_topic_not_begun_writes_nothing(ledger: Ledger) -> None:
 
 async def test_a_claim_waits_for_a_statement_in_flight_and_then_shuts_it_out(ledger: Ledger) -> None:
     epoch = await ledger.claim()
-    timer = gated_statement(TIMER_GATE, [Part("told", "INSERT INTO outbox (aggregatetype, type, event_id) "
+    owner_only = (OWNER, Part("gate", "SELECT 1 FROM owner"))
+    writing = gated_statement(owner_only, [Part("told", "INSERT INTO outbox (aggregatetype, type, event_id) "
                                                       "SELECT 't', 't', gen_random_uuid() FROM gate")])  # fmt: skip
-    values = timer.arguments({"partition": 0, "epoch": epoch})
+    values = writing.arguments({"partition": 0, "epoch": epoch})
     async with ledger.running.pool.acquire() as old:
         transaction = old.transaction()
         await transaction.start()
-        assert await old.fetchval(timer.sql, *values) == 1
+        assert await old.fetchval(writing.sql, *values) == 1
         claiming = asyncio.create_task(ledger.claim())
 
         async def waits() -> bool:
@@ -82,7 +83,7 @@ async def test_a_claim_waits_for_a_statement_in_flight_and_then_shuts_it_out(led
         assert not claiming.done()
         await transaction.commit()
         assert await claiming == epoch + 1
-        assert await old.fetchval(timer.sql, *values) == 0
+        assert await old.fetchval(writing.sql, *values) == 0
     assert await ledger.count("outbox") == 1
 
 
