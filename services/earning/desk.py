@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from uuid import UUID
+
+from asyncpg.pgproto import pgproto
 
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram
@@ -22,9 +25,10 @@ BudgetKey = tuple[str, str]
 ClaimOwner = UUID | tuple[str, str | None]  # the receipt it names, else the member
 
 
+@lru_cache(maxsize=10_000)  # a batch asks three times for each
 def key_of_receipt(program_id: str, merchant_id: str, receipt_id: str) -> UUID:
     """A receipt id is unique per merchant of a program; its key is 16 bytes of their hash."""
-    return UUID(bytes=sha256(f"{program_id}\x1f{merchant_id}\x1f{receipt_id}".encode()).digest()[:16])
+    return pgproto.UUID(sha256(f"{program_id}\x1f{merchant_id}\x1f{receipt_id}".encode()).digest()[:16])
 
 
 def reference(event: CloudEvent) -> str:
@@ -107,6 +111,7 @@ class ReceiptEntry:
     rule_version: int | None = None
     facts: EarnFacts = field(default_factory=EarnFacts)
     purchase: PurchaseCompleted | None = None
+    purchase_json: str | None = None  # the same as it is stored
     returned_points_minor: int = 0
     returned_voucher_minor: int = 0
     revision: int = 0

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import SchemaValidator
 
 from shared.events.catalogue import EVENT_TYPES
-from shared.events.cloudevent import CloudEvent, content_hash, event_key
+from shared.events.cloudevent import CloudEvent, content_hash, event_key, known_json
 from shared.events.event import EventData
 from shared.events.fields import is_printable, parse_timestamp
 from shared.events.integrity import MAX_MESSAGE_BYTES, load_json, malformed
@@ -118,6 +118,7 @@ def _assemble(attributes: Mapping[str, Any], data: EventData) -> CloudEvent:
         time = parse_timestamp(_required(attributes, "time", 64))
     except ValueError as error:
         raise malformed(f"The attribute time is wrong: {error}.") from None
+    known = known_json(data)
     return CloudEvent(
         event_id,
         source,
@@ -128,7 +129,8 @@ def _assemble(attributes: Mapping[str, Any], data: EventData) -> CloudEvent:
         data,
         _extensions(attributes),
         event_key(source, event_id),
-        content_hash(type_, subject, time, data),
+        content_hash(type_, subject, time, known),
+        known,
     )
 
 

@@ -1,17 +1,17 @@
 """What travels through a worker: records, decoded events, their fates, and what a batch has decided."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
 from aiokafka import ConsumerRecord
 
 from shared.events.cloudevent import CloudEvent, FieldError, Rejected
 from shared.events.event import EventData
-from shared.events.kafka_binding import decode, encode
+from shared.events.kafka_binding import decode, encode, encode_known
 from shared.events.reason_codes import ReasonCode
 from shared.events.topics import load_topics
 from shared.runtime.partitioner import partition_of
@@ -35,8 +35,7 @@ class Fate(StrEnum):
     GAP = "gap"
 
 
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class Delivered(NamedTuple):
     """One record as it came, with its event, or why there is none.
 
     `recorded` is Kafka's log append time of this record, `arrival` that of its first one: forwards and replays
@@ -64,8 +63,7 @@ class Delivered:
         return self.event
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One row for the outbox: an event of ours (`event`), or raw bytes passed on with their headers."""
 
     topic: str
@@ -82,6 +80,21 @@ def outgoing_event(
     """An event of ours, in structured mode. `time` is the cause's, never a wall clock's."""
     payload = encode(str(event_id), source, data.TYPE, subject, time, key, data)
     return Outgoing(topic, key.encode(), data.TYPE, event_id, payload)
+
+
+def outgoing_known(
+    topic: str,
+    key: str,
+    event_id: UUID,
+    source: str,
+    subject: str | None,
+    time: datetime,
+    type_: str,
+    known: Mapping[str, object],
+) -> Outgoing:
+    """The same for the events of the hot path: `known` is their data, field by field (see `encode_known`)."""
+    payload = encode_known(str(event_id), source, type_, subject, time, key, known)
+    return Outgoing(topic, key.encode(), type_, event_id, payload)
 
 
 @dataclass(frozen=True, slots=True)

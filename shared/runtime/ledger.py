@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from asyncpg.pgproto import pgproto
+
 from shared.runtime.batch import (
     ARRIVAL_HEADER,
     ATTEMPT_HEADER,
@@ -17,7 +19,7 @@ from shared.runtime.batch import (
     Outgoing,
     arrival_milliseconds,
 )
-from shared.runtime.statement import Part
+from shared.runtime.statement import Part, microseconds
 
 # One column of the load: which of the batch's events this service has already applied, each as the 16 bytes of its
 # key and its content hash. Joined, not ANY: so each key looks into its own hash partition only.
@@ -31,7 +33,7 @@ INBOX_COLUMNS = {
 
 def read_inbox(column: Sequence[bytes] | None) -> dict[object, bytes]:
     """Event key → content hash, from the column of INBOX_COLUMNS."""
-    return {UUID(bytes=known[:16]): known[16:] for known in column or ()}
+    return {pgproto.UUID(known[:16]): known[16:] for known in column or ()}
 
 
 OUTBOX_PART = Part(
@@ -40,9 +42,8 @@ OUTBOX_PART = Part(
     """
     INSERT INTO outbox (aggregatetype, aggregateid, type, event_id, payload, headers)
     SELECT topic, record_key, type, event_id, payload, headers::json
-      FROM gate, unnest(:out_topic::text[], :out_key::bytea[], :out_type::text[], :out_event_id::uuid[],
-                        :out_payload::bytea[], :out_headers::text[])
-           WITH ORDINALITY AS o (topic, record_key, type, event_id, payload, headers, position)
+      FROM gate, unnest(:out_rows::outbox_row[]) WITH ORDINALITY
+           AS o (topic, record_key, type, event_id, payload, headers, position)
      ORDER BY position
     """,
 )
@@ -51,9 +52,8 @@ BATCH_PARTS = (
         "inbox_rows",
         """
         INSERT INTO inbox (event_key, content_hash, event_time, topic, partition, record_offset)
-        SELECT event_key, content_hash, event_time, :topic, :partition, record_offset
-          FROM gate, unnest(:in_key::uuid[], :in_hash::bytea[], :in_time::timestamptz[], :in_offset::bigint[])
-               AS i (event_key, content_hash, event_time, record_offset)
+        SELECT event_key, content_hash, instant(event_time), :topic, :partition, record_offset
+          FROM gate, unnest(:in_rows::inbox_row[])
          ORDER BY event_key
         """,
     ),
@@ -84,14 +84,12 @@ BATCH_PARTS = (
 
 
 def outbox_arguments(outbox: Sequence[Outgoing]) -> dict[str, object]:
-    """Columns for OUTBOX_PART, in the order in which they were decided."""
+    """The rows for OUTBOX_PART, in the order in which they were decided."""
     return {
-        "out_topic": [row.topic for row in outbox],
-        "out_key": [row.key for row in outbox],
-        "out_type": [row.type for row in outbox],
-        "out_event_id": [row.event_id for row in outbox],
-        "out_payload": [row.payload for row in outbox],
-        "out_headers": [None if row.headers is None else pack_headers(row.headers) for row in outbox],
+        "out_rows": [
+            row if row.headers is None else (*row[:-1], pack_headers(row.headers))  # an Outgoing is such a row
+            for row in outbox
+        ]
     }
 
 
@@ -138,10 +136,10 @@ class Postings:
             "gap": sum(end - start for start, end in gaps),
             "gap_from": [start for start, _ in gaps],
             "gap_to": [end for _, end in gaps],
-            "in_key": [event.event_key for _, event in events],
-            "in_hash": [event.content_hash for _, event in events],
-            "in_time": [event.time for _, event in events],
-            "in_offset": [delivered.offset for delivered, _ in events],
+            "in_rows": [
+                (event.event_key, event.content_hash, microseconds(event.time), delivered.offset)
+                for delivered, event in events
+            ],
             **outbox_arguments([*outbox, *(self._dlq_row(letter) for letter in letters)]),
             "dead_id": [dead_letter_id(self.service, letter.delivered) for letter in letters],
             "dead_offset": [letter.delivered.offset for letter in letters],

@@ -3,17 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from services.earning.decide.decline import GRANTS, SOURCE, grant_source
+from services.earning.decide.decline import GRANTS, SOURCE
 from services.earning.desk import EarningDesk, GrantEntry, GrantLineEntry, ReceiptEntry, reference
 from services.earning.domain.cost import award_cost
 from services.earning.domain.earn import Award
 from services.earning.domain.program import CompiledProgram
 from shared.events.cloudevent import derived_id
-from shared.events.event import Money
-from shared.events.points_granted import GrantLine, PointsGranted, RulePoints
+from shared.events.points_granted import PointsGranted
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.programs.expiry import expires_at
-from shared.runtime.batch import Delivered, outgoing_event
+from shared.runtime.batch import Delivered, outgoing_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,12 @@ def issue_award(issue: Issue, desk: EarningDesk, award: Award) -> bool:
 
 
 def _entry(issue: Issue, award: Award, cost: int) -> GrantEntry:
-    event, pack = issue.delivered.required_event, issue.program.pack
+    event, pack, program = issue.delivered.required_event, issue.program.pack, issue.program
     by_line = {line.line_id: line for line in issue.purchase.lines}
+    lines = []
+    for given in award.lines:
+        bought = by_line[given.line_id]
+        lines.append(GrantLineEntry(given.line_id, bought.sku, bought.labels, given.points, 0, given.rules))
     return GrantEntry(
         grant_id=derived_id(event.source, event.id, f"grant/{award.points_class}/{award.budget_id}"),
         event_key=event.event_key,
@@ -58,16 +61,11 @@ def _entry(issue: Issue, award: Award, cost: int) -> GrantEntry:
         clawed_back=0,
         cost_minor=cost,
         cost_returned_minor=0,
-        lines=[
-            GrantLineEntry(
-                line.line_id, by_line[line.line_id].sku, by_line[line.line_id].labels, line.points, 0, line.rules
-            )
-            for line in award.lines
-        ],
-        rule_version=issue.program.version,
+        lines=lines,
+        rule_version=program.version,
         event_time=event.time,
         available_at=available_from(issue.purchase, event.time, pack.return_window_days),
-        expires_at=expires_at(pack.expiry, event.time, issue.program.zone),
+        expires_at=expires_at(pack.expiry, event.time, program.zone),
         correlation_id=reference(event),
         new=True,
     )
@@ -75,30 +73,41 @@ def _entry(issue: Issue, award: Award, cost: int) -> GrantEntry:
 
 def _tell(issue: Issue, desk: EarningDesk, grant: GrantEntry) -> None:
     event = issue.delivered.required_event
-    granted = PointsGranted(
-        program_id=issue.program.program_id,
-        member_id=issue.member_id,
-        causation_id=reference(event),
-        correlation_id=grant.correlation_id,
-        rule_version=grant.rule_version,
-        grant_id=str(grant.grant_id),
-        points=grant.points,
-        points_class=grant.points_class,
-        source=grant_source(issue.delivered),
-        lines=tuple(
-            GrantLine(
-                line_id=line.line_id,
-                sku=line.sku,
-                labels=line.labels,
-                points=line.points,
-                rules=tuple(RulePoints(rule_id=rule_id, points=points) for rule_id, points in line.rules),
-            )
-            for line in grant.lines
-        ),
-        available_at=grant.available_at,
-        expires_at=grant.expires_at,
-        budget_id=grant.budget_id,
-        expected_cost=Money(amount_minor=grant.cost_minor, currency=issue.program.currency),
-    )
+    known: dict[str, object] = {
+        "program_id": issue.program.program_id,
+        "member_id": issue.member_id,
+        "causation_id": grant.correlation_id,
+        "correlation_id": grant.correlation_id,
+        "rule_version": grant.rule_version,
+        "grant_id": str(grant.grant_id),
+        "points": grant.points,
+        "class": grant.points_class,
+        "source": {
+            "type": event.type,
+            "id": event.id,
+            "receipt_id": issue.purchase.receipt_id,
+            "merchant_id": issue.purchase.merchant_id,
+        },
+        "lines": [_told_line(line) for line in grant.lines],
+        "available_at": grant.available_at,
+        "expires_at": grant.expires_at,
+        "budget_id": grant.budget_id,
+        "expected_cost": {"amount_minor": grant.cost_minor, "currency": issue.program.currency},
+    }
+    if grant.available_at is None:
+        del known["available_at"]
+    if grant.expires_at is None:
+        del known["expires_at"]
     key = (issue.delivered.key or b"").decode()
-    desk.emit(outgoing_event(GRANTS, key, grant.grant_id, SOURCE, issue.member_id, event.time, granted))
+    desk.emit(
+        outgoing_known(GRANTS, key, grant.grant_id, SOURCE, issue.member_id, event.time, PointsGranted.TYPE, known)
+    )
+
+
+def _told_line(line: GrantLineEntry) -> dict[str, object]:
+    told: dict[str, object] = {"line_id": line.line_id, "sku": line.sku}
+    if line.labels:
+        told["labels"] = line.labels
+    told["points"] = line.points
+    told["rules"] = [{"rule_id": rule_id, "points": points} for rule_id, points in line.rules]
+    return told

@@ -66,7 +66,7 @@ def _enter(
     receipt.member_id = purchase.member_id
     receipt.event_key, receipt.event_source, receipt.event_id = event.event_key, event.source, event.id
     receipt.event_time = event.time
-    receipt.purchase = purchase
+    receipt.purchase, receipt.purchase_json = purchase, event.known.decode()
     receipt.lines = [
         LineEntry(line.line_id, position, line.sku, line.quantity, line.net_minor)
         for position, line in enumerate(purchase.lines)

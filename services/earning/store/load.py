@@ -176,7 +176,7 @@ def receipt_of(
     stored: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], grants: Sequence[Mapping[str, Any]]
 ) -> ReceiptEntry:
     """A stored receipt with its lines and grants."""
-    purchase = stored["purchase"]
+    purchase = None if stored["purchase"] is None else orjson.dumps(stored["purchase"]).decode()
     return ReceiptEntry(
         UUID(stored["receipt_key"]),
         stored["program_id"],
@@ -191,7 +191,8 @@ def receipt_of(
         stored["code"],
         stored["rule_version"],
         EarnFacts() if stored["facts"] is None else EarnFacts.from_json(stored["facts"]),
-        None if purchase is None else PurchaseCompleted.model_validate_json(orjson.dumps(purchase)),
+        None if purchase is None else PurchaseCompleted.model_validate_json(purchase),
+        purchase,
         stored["returned_points_minor"],
         stored["returned_voucher_minor"],
         stored["revision"],

@@ -1,12 +1,15 @@
 """What a batch decided, as the parameters of the save statement."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from operator import attrgetter
 
 import orjson
 
-from services.earning.desk import EarningDesk, GrantEntry, ReceiptEntry
+from services.earning.desk import DecisionRow, EarningDesk, GrantEntry, ReceiptEntry
+from services.earning.domain.facts import EarnFacts
 from shared.runtime.ledger import pack_headers
+from shared.runtime.statement import maybe_microseconds, microseconds
 
 
 def save_arguments(desk: EarningDesk) -> dict[str, object]:
@@ -17,14 +20,12 @@ def save_arguments(desk: EarningDesk) -> dict[str, object]:
     return {
         **_member_arguments(desk),
         **_waiting_arguments(desk),
-        **_receipt_arguments("re", new),
-        "re_program": [receipt.program_id for receipt in new],
-        "re_merchant": [receipt.merchant_id for receipt in new],
-        "re_receipt": [receipt.receipt_id for receipt in new],
-        **_receipt_arguments("rc", changed),
-        "rc_revision": [receipt.revision for receipt in changed],
+        "receipts": [_receipt_row(receipt) for receipt in new],
+        "changed_receipts": [_receipt_row(receipt) for receipt in changed],
+        "changed_key": [receipt.receipt_key for receipt in changed],
+        "changed_revision": [receipt.revision for receipt in changed],
         **_line_arguments(touched),
-        **_decision_arguments(desk),
+        "decisions": [_decision_row(row) for row in desk.decisions],
         **_grant_arguments(touched),
         **_claim_arguments(desk),
         **_slice_arguments(desk),
@@ -62,29 +63,33 @@ def _waiting_arguments(desk: EarningDesk) -> dict[str, object]:
     }
 
 
-def _receipt_arguments(prefix: str, receipts: list[ReceiptEntry]) -> dict[str, object]:
-    return {
-        f"{prefix}_key": [receipt.receipt_key for receipt in receipts],
-        f"{prefix}_member": [receipt.member_id for receipt in receipts],
-        f"{prefix}_event_key": [receipt.event_key for receipt in receipts],
-        f"{prefix}_source": [receipt.event_source for receipt in receipts],
-        f"{prefix}_event_id": [receipt.event_id for receipt in receipts],
-        f"{prefix}_time": [receipt.event_time for receipt in receipts],
-        f"{prefix}_outcome": [receipt.outcome for receipt in receipts],
-        f"{prefix}_code": [receipt.code for receipt in receipts],
-        f"{prefix}_version": [receipt.rule_version for receipt in receipts],
-        f"{prefix}_facts": [orjson.dumps(receipt.facts.to_json()).decode() for receipt in receipts],
-        f"{prefix}_purchase": [
-            None if receipt.purchase is None else receipt.purchase.model_dump_json(exclude_defaults=True)
-            for receipt in receipts
-        ],
-        f"{prefix}_points": [receipt.returned_points_minor for receipt in receipts],
-        f"{prefix}_voucher": [receipt.returned_voucher_minor for receipt in receipts],
-    }
+def _receipt_row(receipt: ReceiptEntry) -> tuple[object, ...]:
+    return (
+        receipt.receipt_key,
+        receipt.program_id,
+        receipt.merchant_id,
+        receipt.receipt_id,
+        receipt.member_id,
+        receipt.event_key,
+        receipt.event_source,
+        receipt.event_id,
+        maybe_microseconds(receipt.event_time),
+        receipt.outcome,
+        receipt.code,
+        receipt.rule_version,
+        _facts(receipt.facts),
+        receipt.purchase_json,
+        receipt.returned_points_minor,
+        receipt.returned_voucher_minor,
+    )
+
+
+@lru_cache(maxsize=1000)
+def _facts(facts: EarnFacts) -> str:
+    return orjson.dumps(facts.to_json()).decode()
 
 
 def _line_arguments(receipts: list[ReceiptEntry]) -> dict[str, object]:
-    new = [(receipt, line) for receipt in receipts if receipt.lines_new for line in receipt.lines]
     changed = [
         (receipt.receipt_key, line)
         for receipt in receipts
@@ -93,17 +98,7 @@ def _line_arguments(receipts: list[ReceiptEntry]) -> dict[str, object]:
         if line.changed
     ]
     return {
-        "li_key": [receipt.receipt_key for receipt, _ in new],
-        "li_id": [line.line_id for _, line in new],
-        "li_position": [line.position for _, line in new],
-        "li_program": [receipt.program_id for receipt, _ in new],
-        "li_member": [receipt.member_id for receipt, _ in new],
-        "li_sku": [line.sku for _, line in new],
-        "li_time": [receipt.event_time for receipt, _ in new],
-        "li_quantity": [line.quantity for _, line in new],
-        "li_net": [line.net_minor for _, line in new],
-        "li_back": [line.refunded_quantity for _, line in new],
-        "li_back_net": [line.refunded_net_minor for _, line in new],
+        "lines": [row for receipt in receipts if receipt.lines_new for row in _line_rows(receipt)],
         "lc_key": [key for key, _ in changed],
         "lc_id": [line.line_id for _, line in changed],
         "lc_quantity": [line.refunded_quantity for _, line in changed],
@@ -111,52 +106,78 @@ def _line_arguments(receipts: list[ReceiptEntry]) -> dict[str, object]:
     }
 
 
-def _decision_arguments(desk: EarningDesk) -> dict[str, object]:
-    events = [row.delivered.required_event for row in desk.decisions]
-    return {
-        "de_key": [event.event_key for event in events],
-        "de_program": [row.program_id for row in desk.decisions],
-        "de_member": [row.member_id for row in desk.decisions],
-        "de_type": [event.type for event in events],
-        "de_source": [event.source for event in events],
-        "de_id": [event.id for event in events],
-        "de_time": [event.time for event in events],
-        "de_arrival": [row.delivered.arrival for row in desk.decisions],
-        "de_outcome": [row.outcome for row in desk.decisions],
-        "de_code": [row.code for row in desk.decisions],
-        "de_would": [row.would_have_earned for row in desk.decisions],
-        "de_receipt": [row.receipt_key for row in desk.decisions],
-        "de_correlation": [row.correlation_id for row in desk.decisions],
-    }
+def _line_rows(receipt: ReceiptEntry) -> list[tuple[object, ...]]:
+    key, program_id, member_id = receipt.receipt_key, receipt.program_id, receipt.member_id
+    time = maybe_microseconds(receipt.event_time)
+    return [
+        (
+            key,
+            line.line_id,
+            line.position,
+            program_id,
+            member_id,
+            line.sku,
+            time,
+            line.quantity,
+            line.net_minor,
+            line.refunded_quantity,
+            line.refunded_net_minor,
+        )
+        for line in receipt.lines
+    ]
+
+
+def _decision_row(row: DecisionRow) -> tuple[object, ...]:
+    event = row.delivered.required_event
+    return (
+        event.event_key,
+        row.program_id,
+        row.member_id,
+        event.type,
+        event.source,
+        event.id,
+        microseconds(event.time),
+        microseconds(row.delivered.arrival),
+        row.outcome,
+        row.code,
+        row.would_have_earned,
+        row.receipt_key,
+        row.correlation_id,
+    )
 
 
 def _grant_arguments(receipts: list[ReceiptEntry]) -> dict[str, object]:
-    new = [(receipt, grant) for receipt in receipts for grant in receipt.grants if grant.new]
     changed = [grant for receipt in receipts for grant in receipt.grants if grant.changed and not grant.new]
     return {
-        "gr_id": [grant.grant_id for _, grant in new],
-        "gr_event": [grant.event_key for _, grant in new],
-        "gr_receipt": [receipt.receipt_key for receipt, _ in new],
-        "gr_program": [receipt.program_id for receipt, _ in new],
-        "gr_member": [receipt.member_id for receipt, _ in new],
-        "gr_class": [grant.points_class for _, grant in new],
-        "gr_budget": [grant.budget_id for _, grant in new],
-        "gr_points": [grant.points for _, grant in new],
-        "gr_clawed": [grant.clawed_back for _, grant in new],
-        "gr_cost": [grant.cost_minor for _, grant in new],
-        "gr_cost_back": [grant.cost_returned_minor for _, grant in new],
-        "gr_lines": [_grant_lines(grant) for _, grant in new],
-        "gr_version": [grant.rule_version for _, grant in new],
-        "gr_time": [grant.event_time for _, grant in new],
-        "gr_available": [grant.available_at for _, grant in new],
-        "gr_expires": [grant.expires_at for _, grant in new],
-        "gr_correlation": [grant.correlation_id for _, grant in new],
+        "grants": [_grant_row(receipt, grant) for receipt in receipts for grant in receipt.grants if grant.new],
         "gc_id": [grant.grant_id for grant in changed],
         "gc_clawed": [grant.clawed_back for grant in changed],
         "gc_cost": [grant.cost_returned_minor for grant in changed],
         "gc_lines": [_grant_lines(grant) for grant in changed],
         "gc_available": [grant.available_at for grant in changed],
     }
+
+
+def _grant_row(receipt: ReceiptEntry, grant: GrantEntry) -> tuple[object, ...]:
+    return (
+        grant.grant_id,
+        grant.event_key,
+        receipt.receipt_key,
+        receipt.program_id,
+        receipt.member_id,
+        grant.points_class,
+        grant.budget_id,
+        grant.points,
+        grant.clawed_back,
+        grant.cost_minor,
+        grant.cost_returned_minor,
+        _grant_lines(grant),
+        grant.rule_version,
+        microseconds(grant.event_time),
+        maybe_microseconds(grant.available_at),
+        maybe_microseconds(grant.expires_at),
+        grant.correlation_id,
+    )
 
 
 def _grant_lines(grant: GrantEntry) -> str:

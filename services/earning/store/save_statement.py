@@ -55,13 +55,9 @@ PARTS = (
                              event_id, event_time, outcome, code, rule_version, facts, purchase,
                              returned_points_minor, returned_voucher_minor)
         SELECT receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source, event_id,
-               event_time, outcome, code, rule_version, facts::json, purchase::json, points_minor, voucher_minor
-          FROM gate, unnest(:re_key::uuid[], :re_program::text[], :re_merchant::text[], :re_receipt::text[],
-                            :re_member::text[], :re_event_key::uuid[], :re_source::text[], :re_event_id::text[],
-                            :re_time::timestamptz[], :re_outcome::text[], :re_code::text[], :re_version::integer[],
-                            :re_facts::text[], :re_purchase::text[], :re_points::bigint[], :re_voucher::bigint[])
-               AS r (receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source, event_id,
-                     event_time, outcome, code, rule_version, facts, purchase, points_minor, voucher_minor)
+               instant(event_time), outcome, code, rule_version, facts::json, purchase::json,
+               returned_points_minor, returned_voucher_minor
+          FROM gate, unnest(:receipts::receipt_row[])
          ORDER BY receipt_key
         """,
     ),
@@ -70,32 +66,28 @@ PARTS = (
         """
         UPDATE receipt AS r
            SET member_id = c.member_id, event_key = c.event_key, event_source = c.event_source,
-               event_id = c.event_id, event_time = c.event_time, outcome = c.outcome, code = c.code,
+               event_id = c.event_id, event_time = instant(c.event_time), outcome = c.outcome, code = c.code,
                rule_version = c.rule_version, facts = c.facts::json, purchase = c.purchase::json,
-               returned_points_minor = c.points_minor, returned_voucher_minor = c.voucher_minor,
+               returned_points_minor = c.returned_points_minor, returned_voucher_minor = c.returned_voucher_minor,
                revision = r.revision + 1
-          FROM gate, (SELECT * FROM unnest(
-                   :rc_key::uuid[], :rc_revision::integer[], :rc_member::text[], :rc_event_key::uuid[],
-                   :rc_source::text[], :rc_event_id::text[], :rc_time::timestamptz[], :rc_outcome::text[],
-                   :rc_code::text[], :rc_version::integer[], :rc_facts::text[], :rc_purchase::text[],
-                   :rc_points::bigint[], :rc_voucher::bigint[])
-                   AS c (receipt_key, revision, member_id, event_key, event_source, event_id, event_time, outcome,
-                         code, rule_version, facts, purchase, points_minor, voucher_minor)
-                ORDER BY receipt_key) AS c
-         WHERE r.receipt_key = c.receipt_key AND r.revision = c.revision
+          FROM (SELECT c.*
+                  FROM gate, unnest(:changed_receipts::receipt_row[]) AS c
+                 ORDER BY receipt_key) AS c
+          JOIN unnest(:changed_key::uuid[], :changed_revision::integer[]) AS v (receipt_key, revision)
+               USING (receipt_key)
+         WHERE r.receipt_key = c.receipt_key AND r.revision = v.revision
         RETURNING 1
         """,
-        expects="rc_key",
+        expects="changed_key",
     ),
     Part(
         "line_rows",
         """
         INSERT INTO receipt_line (receipt_key, line_id, position, program_id, member_id, sku, event_time, quantity,
                                   net_minor, refunded_quantity, refunded_net_minor)
-        SELECT l.* FROM gate, unnest(
-                   :li_key::uuid[], :li_id::text[], :li_position::integer[], :li_program::text[], :li_member::text[],
-                   :li_sku::text[], :li_time::timestamptz[], :li_quantity::integer[], :li_net::bigint[],
-                   :li_back::integer[], :li_back_net::bigint[]) AS l
+        SELECT receipt_key, line_id, position, program_id, member_id, sku, instant(event_time), quantity,
+               net_minor, refunded_quantity, refunded_net_minor
+          FROM gate, unnest(:lines::line_row[])
         """,
     ),
     Part(
@@ -115,10 +107,9 @@ PARTS = (
         """
         INSERT INTO decision (event_key, program_id, member_id, event_type, event_source, event_id, event_time,
                               arrival, outcome, code, would_have_earned, receipt_key, correlation_id)
-        SELECT d.* FROM gate, unnest(
-                   :de_key::uuid[], :de_program::text[], :de_member::text[], :de_type::text[], :de_source::text[],
-                   :de_id::text[], :de_time::timestamptz[], :de_arrival::timestamptz[], :de_outcome::text[],
-                   :de_code::text[], :de_would::bigint[], :de_receipt::uuid[], :de_correlation::text[]) AS d
+        SELECT event_key, program_id, member_id, event_type, event_source, event_id, instant(event_time),
+               instant(arrival), outcome, code, would_have_earned, receipt_key, correlation_id
+          FROM gate, unnest(:decisions::decision_row[])
         """,
     ),
     Part(
@@ -128,17 +119,9 @@ PARTS = (
                                   clawed_back, cost_minor, cost_returned_minor, lines, rule_version, event_time,
                                   available_at, expires_at, correlation_id)
         SELECT grant_id, event_key, receipt_key, program_id, member_id, class, budget_id, points, clawed_back,
-               cost_minor, cost_returned_minor, lines::json, rule_version, event_time, available_at, expires_at,
-               correlation_id
-          FROM gate, unnest(
-                   :gr_id::uuid[], :gr_event::uuid[], :gr_receipt::uuid[], :gr_program::text[], :gr_member::text[],
-                   :gr_class::text[], :gr_budget::text[], :gr_points::bigint[], :gr_clawed::bigint[],
-                   :gr_cost::bigint[], :gr_cost_back::bigint[], :gr_lines::text[], :gr_version::integer[],
-                   :gr_time::timestamptz[], :gr_available::timestamptz[], :gr_expires::timestamptz[],
-                   :gr_correlation::text[])
-               AS g (grant_id, event_key, receipt_key, program_id, member_id, class, budget_id, points, clawed_back,
-                     cost_minor, cost_returned_minor, lines, rule_version, event_time, available_at, expires_at,
-                     correlation_id)
+               cost_minor, cost_returned_minor, lines::json, rule_version, instant(event_time),
+               instant(available_at), instant(expires_at), correlation_id
+          FROM gate, unnest(:grants::grant_row[])
         """,
     ),
     Part(

@@ -108,7 +108,7 @@ class Owner:
                 await gate.begin_offsets(connection, self.partition, {topic: 0})
         start = self.next.setdefault(topic, 0)
         placed = [
-            replace(each, topic=topic, partition=self.partition, offset=start + place)
+            each._replace(topic=topic, partition=self.partition, offset=start + place)
             for place, each in enumerate(records)
         ]
         await self.run.post(Batch(topic, self.partition, start, start + len(placed), placed))

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -105,7 +105,7 @@ class Ledger:
 def batch(*records: Delivered, start: int = 0, topic: str = TOPIC, partition: int = 0) -> Batch:
     """Consecutive records, placed from `start` on."""
     placed = [
-        replace(each, topic=topic, partition=partition, offset=start + place) for place, each in enumerate(records)
+        each._replace(topic=topic, partition=partition, offset=start + place) for place, each in enumerate(records)
     ]
     return Batch(topic, partition, start, start + len(placed), placed)
 

@@ -32,7 +32,12 @@ def folder(tmp_path: Path) -> Path:
 async def test_they_are_applied_once_and_in_order(
     connection: "asyncpg.Connection[asyncpg.Record]", folder: Path
 ) -> None:
-    assert await migrate(connection, [MIGRATIONS, folder]) == ["0001_runtime.sql", "0001_first.sql", "0002_more.sql"]
+    assert await migrate(connection, [MIGRATIONS, folder]) == [
+        "0001_runtime.sql",
+        "0002_rows.sql",
+        "0001_first.sql",
+        "0002_more.sql",
+    ]
     assert await migrate(connection, [MIGRATIONS, folder]) == []
     (folder / "0003_last.sql").write_text("INSERT INTO fruit VALUES ('pear', 'green');")
     assert await migrate(connection, [MIGRATIONS, folder]) == ["0003_last.sql"]
@@ -66,4 +71,4 @@ async def test_two_migrators_at_once_apply_each_file_once(database: Database, fo
     finally:
         for each in connections:
             await each.close()
-    assert sorted(len(files) for files in applied) == [0, 0, 0, 3]
+    assert sorted(len(files) for files in applied) == [0, 0, 0, 4]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
@@ -84,7 +84,7 @@ def play(happenings: Sequence[Happening]) -> tuple[EarningDesk, Counter[Fate]]:
 
 def returned(record: Delivered, row: Outgoing) -> Delivered:
     assert row.key is not None
-    return replace(record, topic=row.topic, key=row.key, headers=row.headers or ())
+    return record._replace(topic=row.topic, key=row.key, headers=row.headers or ())
 
 
 def standing(desk: EarningDesk) -> dict[str, int]:

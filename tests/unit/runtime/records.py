@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -52,7 +52,7 @@ def record(
 
 
 def batch(*records: Delivered, start: int = 0) -> Batch:
-    placed = [replace(each, offset=start + place) for place, each in enumerate(records)]
+    placed = [each._replace(offset=start + place) for place, each in enumerate(records)]
     return Batch(TOPIC, 0, start, start + len(placed), placed)
 
 

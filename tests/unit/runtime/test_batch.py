@@ -25,14 +25,14 @@ any_headers = st.lists(
 def test_gaps_are_what_kafka_did_not_deliver() -> None:
     whole = batch(record("a"), record("b"), record("c"))
     assert whole.gaps() == []
-    spread = [replace(each, offset=place) for each, place in zip(whole.delivered, (12, 13, 17), strict=True)]
+    spread = [each._replace(offset=place) for each, place in zip(whole.delivered, (12, 13, 17), strict=True)]
     holed = replace(whole, from_offset=10, to_offset=20, delivered=spread)
     assert holed.gaps() == [(10, 12), (14, 17), (18, 20)]
 
 
 def test_singles_cover_the_same_offsets() -> None:
     whole = batch(record("a"), record("b"), record("c"), start=5)
-    spread = [replace(each, offset=place) for each, place in zip(whole.delivered, (7, 8, 11), strict=True)]
+    spread = [each._replace(offset=place) for each, place in zip(whole.delivered, (7, 8, 11), strict=True)]
     holed = replace(whole, to_offset=12, delivered=spread)
     singles = holed.singles()
     assert [(one.from_offset, one.to_offset) for one in singles] == [(5, 8), (8, 9), (9, 12)]
