@@ -253,16 +253,21 @@ class EarningDesk(Desk):
     under_way: Counter[MemberKey] = field(default_factory=Counter)  # events sent on and not back yet
     decisions: list[DecisionRow] = field(default_factory=list)
     claw_backs: list[ClawBackRow] = field(default_factory=list)
-    receipts_of_member: dict[MemberKey, dict[UUID, ReceiptEntry]] = field(default_factory=dict)
+    # made when a refund without receipt asks first
+    receipts_of_member: dict[MemberKey, dict[UUID, ReceiptEntry]] | None = None
 
     def receipt(self, program_id: str, merchant_id: str, receipt_id: str) -> ReceiptEntry | None:
         return self.receipts.get(key_of_receipt(program_id, merchant_id, receipt_id))
 
     def put_receipt(self, entry: ReceiptEntry) -> None:
         self.receipts[entry.receipt_key] = entry
+        if self.receipts_of_member is not None:
+            self._index(self.receipts_of_member, entry)
+
+    @staticmethod
+    def _index(receipts_of_member: dict[MemberKey, dict[UUID, ReceiptEntry]], entry: ReceiptEntry) -> None:
         if entry.member_id is not None:
-            mine = self.receipts_of_member.setdefault((entry.program_id, entry.member_id), {})
-            mine[entry.receipt_key] = entry
+            receipts_of_member.setdefault((entry.program_id, entry.member_id), {})[entry.receipt_key] = entry
 
     def put_claim(self, claim: ClaimEntry) -> None:
         owner = claim.receipt_key or (claim.program_id, claim.member_id)
@@ -277,6 +282,10 @@ class EarningDesk(Desk):
     def receipts_with(self, member: MemberKey, skus: Iterable[str]) -> list[ReceiptEntry]:
         """The member's receipts at hand that hold one of the SKUs."""
         wanted = set(skus)
+        if self.receipts_of_member is None:
+            self.receipts_of_member = {}
+            for entry in self.receipts.values():
+                self._index(self.receipts_of_member, entry)
         return [
             entry
             for entry in self.receipts_of_member.get(member, {}).values()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from services.redemption.domain.claw_back import ClawBack
@@ -16,8 +16,7 @@ from shared.runtime.batch import Desk
 Member: TypeAlias = tuple[str, str]  # program id, member id
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """The event that tells a movement: one event posts each movement of a lot once."""
 
     type: str
@@ -26,8 +25,7 @@ class Cause:
     time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """A movement on its way into the journal."""
 
     member: Member
@@ -35,8 +33,7 @@ class Posting:
     cause: Cause
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedLot:
+class OpenedLot(NamedTuple):
     """A new lot's grant as earning told it; the lot itself is in the wallet."""
 
     member: Member
@@ -44,8 +41,7 @@ class OpenedLot:
     granted: PointsGranted
 
 
-@dataclass(frozen=True, slots=True)
-class SettledClawBack:
+class SettledClawBack(NamedTuple):
     """A claw-back and what became of it."""
 
     claw_back_id: UUID

@@ -12,7 +12,7 @@ from asyncpg.pgproto import pgproto  # its UUID is a uuid.UUID, made and stored 
 from shared.events.event import EventData
 from shared.events.rejected import FieldError, Rejected
 
-__all__ = ["CloudEvent", "FieldError", "Rejected", "content_hash", "derived_id", "event_key", "known_json"]
+__all__ = ["CloudEvent", "FieldError", "Rejected", "content_hash", "derived_id", "event_key", "known_json", "uuid_from"]
 
 _SEPARATOR: Final = "\x1f"  # no id or source can hold it
 _DERIVED: Final = UUID("6d1f1c0e-52a5-5d0b-9f0a-6f7b1d6b7a11").bytes
@@ -39,6 +39,11 @@ class CloudEvent(NamedTuple):
     event_key: UUID
     content_hash: bytes
     known: bytes
+
+
+def uuid_from(text: str) -> UUID:
+    """The UUID that a field of the contract spells. Raises ValueError for any other text."""
+    return pgproto.UUID(text)
 
 
 def event_key(source: str, event_id: str) -> UUID:

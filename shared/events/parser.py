@@ -151,6 +151,8 @@ def _required(attributes: Mapping[str, Any], name: str, longest: int) -> str:
 
 def _optional(attributes: Mapping[str, Any], name: str, longest: int) -> str | None:
     value = attributes.get(name)
+    if type(value) is str and value.isprintable() and value.isascii() and 0 < len(value) <= longest:
+        return value  # nearly always
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > longest or not is_printable(value):

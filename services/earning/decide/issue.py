@@ -1,7 +1,7 @@
 """Issuing: one grant per class and budget, drawn on exactly one budget, told by one `points.granted`."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from services.earning.decide.decline import GRANTS, SOURCE
 from services.earning.desk import EarningDesk, GrantEntry, GrantLineEntry, ReceiptEntry, reference
@@ -15,8 +15,7 @@ from shared.programs.expiry import expires_at
 from shared.runtime.batch import Delivered, outgoing_known
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """What one purchase issues under one program version."""
 
     delivered: Delivered

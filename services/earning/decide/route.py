@@ -42,6 +42,8 @@ def wait_for_turn(delivered: Delivered, desk: EarningDesk, program_id: str, memb
     There is no inbox row meanwhile: a repeat is a duplicate of the one that waits.
     """
     event, member = delivered.required_event, (program_id, member_id)
+    if member in desk.members and not desk.waiting and not desk.under_way:
+        return None  # nearly every event: nothing waits
     known = desk.waiting.get(event.event_key)
     if known is not None and known.content_hash != event.content_hash:
         raise Rejected(

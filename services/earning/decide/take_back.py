@@ -47,6 +47,8 @@ def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundRef
 
 def settle_claims(receipt: ReceiptEntry, desk: EarningDesk) -> None:
     """A purchase arrived: the refunds that came before it take back what is theirs, oldest refund first."""
+    if not desk.claims:
+        return
     waiting = [claim for claim in desk.claims_on(receipt) if _concerns(claim, receipt)]
     if not waiting:
         return

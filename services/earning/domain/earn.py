@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.earning.domain.basis import line_bases
 from services.earning.domain.facts import EarnFacts
@@ -12,8 +12,7 @@ from shared.events.fields import PointsClass
 from shared.events.purchase_completed import PurchaseCompleted
 
 
-@dataclass(frozen=True, slots=True)
-class AwardLine:
+class AwardLine(NamedTuple):
     """What one line earned, and by which rules; only lines and rules that gave something."""
 
     line_id: str
@@ -21,8 +20,7 @@ class AwardLine:
     rules: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Award:
+class Award(NamedTuple):
     """Points of one class from one budget. Its lines sum to its points."""
 
     points_class: PointsClass

@@ -23,8 +23,9 @@ def refusal_of(
         return ReasonCode.ISSUE_TO_UNSPECIFIED
     if facts.listed:
         return ReasonCode.LISTED_PARTY
-    if any(line.category in POINTS_SALE_CATEGORIES for line in purchase.lines):
-        return ReasonCode.POINTS_SALE_PROHIBITED
+    for line in purchase.lines:
+        if line.category in POINTS_SALE_CATEGORIES:
+            return ReasonCode.POINTS_SALE_PROHIBITED
     if pack.max_event_age_days != "unlimited" and arrival - event_time > timedelta(days=pack.max_event_age_days):
         return ReasonCode.EVENT_TOO_OLD
     return None

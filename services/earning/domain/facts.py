@@ -24,3 +24,7 @@ class EarnFacts:
         if stored["listed"] not in (0, 1):
             raise ValueError(f"stored earning fact listed is {stored['listed']!r}, neither 0 nor 1")
         return cls(listed=stored["listed"] == 1)
+
+
+UNLISTED = EarnFacts()
+LISTED = EarnFacts(listed=True)

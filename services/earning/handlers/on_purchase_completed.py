@@ -9,7 +9,7 @@ from services.earning.decide.take_back import settle_claims
 from services.earning.desk import EarningDesk, LineEntry, ReceiptEntry, key_of_receipt, reference
 from services.earning.domain.earn import earn
 from services.earning.domain.eligibility import refusal_of
-from services.earning.domain.facts import EarnFacts
+from services.earning.domain.facts import LISTED, UNLISTED
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.returned import NOTHING_RETURNED
 from shared.events.keys import member_key, receipt_key
@@ -85,9 +85,8 @@ def _judge(delivered: Delivered, purchase: PurchaseCompleted, receipt: ReceiptEn
         return
     program = desk.compiled[version.program_id, version.version]
     receipt.rule_version = version.version
-    receipt.facts = EarnFacts(listed=member is not None and member.listed_party)
+    receipt.facts = LISTED if member is not None and member.listed_party else UNLISTED
     awards = earn(purchase, NOTHING_RETURNED, receipt.facts, program)
-    would = sum(award.points for award in awards or earn(purchase, NOTHING_RETURNED, EarnFacts(), program))
     code = refusal_of(
         purchase,
         event_time=event.time,
@@ -99,6 +98,7 @@ def _judge(delivered: Delivered, purchase: PurchaseCompleted, receipt: ReceiptEn
     if code is None and not awards:
         code = ReasonCode.NO_QUALIFYING_TRANSACTION
     if code is not None or purchase.member_id is None:
+        would = sum(award.points for award in awards or earn(purchase, NOTHING_RETURNED, UNLISTED, program))
         _declined(delivered, receipt, desk, code or ReasonCode.ISSUE_TO_UNSPECIFIED, would, program)
         return
     issue = Issue(delivered, purchase, purchase.member_id, receipt, program)

@@ -1,7 +1,7 @@
 """Taking back points of a grant because of a refund; never silently dropped (C19)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
@@ -60,8 +60,7 @@ def claw_back(wallet: Wallet, grant_id: UUID, points: int, policy: Policy) -> tu
     left -= expired
     forfeited = min(lot.forfeited, left)
     left -= forfeited
-    own = replace(
-        lot,
+    own = lot._replace(
         remaining=lot.remaining - taken,
         expired=lot.expired - expired,
         forfeited=lot.forfeited - forfeited,
@@ -73,7 +72,7 @@ def claw_back(wallet: Wallet, grant_id: UUID, points: int, policy: Policy) -> tu
     left -= sum(share for _, share in others)
     deficit = left if policy is Policy.DEFICIT else 0
     waived = left - deficit
-    after = replace(after, deficit=after.deficit + deficit, waived=after.waived + waived).with_lots(
+    after = after._replace(deficit=after.deficit + deficit, waived=after.waived + waived).with_lots(
         other.pay_deficit(share) for other, share in others
     )
     movements = (

@@ -1,6 +1,6 @@
 """Spending points: which lots pay."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from services.redemption.domain.lot import Account, LotPoints, Movement
 from services.redemption.domain.wallet import Wallet, shares
@@ -38,7 +38,7 @@ def debit(wallet: Wallet, points: int) -> tuple[Wallet, Debit]:
         raise InsufficientPointsError(points, spendable)
     taken = list(shares(wallet.in_spend_order(), points))
     after = wallet.with_lots(
-        replace(lot, remaining=lot.remaining - share, redeemed=lot.redeemed + share) for lot, share in taken
+        lot._replace(remaining=lot.remaining - share, redeemed=lot.redeemed + share) for lot, share in taken
     )
     return after, Debit(
         points,

@@ -1,8 +1,8 @@
 """A lot: the points of one grant, and where each of them is now. All amounts are whole points."""
 
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -32,8 +32,7 @@ class LotState(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):
     """Points going from one account to another, in one lot."""
 
     lot_id: UUID
@@ -43,8 +42,7 @@ class Movement:
     points: int
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a lot comes from: the event that opened it and the story it belongs to."""
 
     granted_event_id: str
@@ -52,8 +50,7 @@ class Origin:
     rule_version: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LotPoints:
+class LotPoints(NamedTuple):
     """Points of one lot: a share of a debit, of a set-off or of a claw-back."""
 
     lot_id: UUID
@@ -61,8 +58,7 @@ class LotPoints:
     points: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lot:
+class Lot(NamedTuple):
     """points = remaining + reserved + redeemed + clawed_back + set_off + expired + forfeited, always.
 
     `posted` is what the journal says, `state` what the database clock says; they differ until the clock's
@@ -107,7 +103,7 @@ class Lot:
 
     def pay_deficit(self, points: int) -> "Lot":
         """Give points to another grant's claw-back."""
-        return replace(self, remaining=self.remaining - points, set_off=self.set_off + points)
+        return self._replace(remaining=self.remaining - points, set_off=self.set_off + points)
 
 
 def spend_order(lot: Lot) -> tuple[datetime, datetime, UUID]:

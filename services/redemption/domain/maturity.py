@@ -1,6 +1,6 @@
 """Posting what the clock has already done to a wallet."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -22,7 +22,7 @@ class Matured:
 def schedule(wallet: Wallet, lot: Lot, available_at: datetime, *, overdue: bool) -> Wallet:
     """Give a lot that waited for its delivery its date; `overdue` says that the clock has already passed it."""
     state = LotState.AVAILABLE if overdue else LotState.PENDING
-    return wallet.with_lots((replace(lot, available_at=available_at, state=state),))
+    return wallet.with_lots((lot._replace(available_at=available_at, state=state),))
 
 
 def mature(wallet: Wallet) -> tuple[Wallet, tuple[Matured, ...]]:
@@ -34,7 +34,7 @@ def mature(wallet: Wallet) -> tuple[Wallet, tuple[Matured, ...]]:
     told: list[Matured] = []
     due = [lot for lot in wallet.lots.values() if _is_due(lot)]
     for lot in sorted(due, key=_order):
-        posted = replace(lot, posted=LotState.AVAILABLE)
+        posted = lot._replace(posted=LotState.AVAILABLE)
         wallet = wallet.with_lots((posted,))
         if not lot.remaining or lot.available_at is None:
             continue

@@ -1,21 +1,23 @@
 """A wallet: one member's lots, and what claw-backs left owing."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
 from uuid import UUID
 
 from services.redemption.domain.lot import Account, Lot, LotPoints, LotState, Movement, spend_order
 
+_NO_LOTS: Mapping[UUID, Lot] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Wallet:
+
+class Wallet(NamedTuple):
     """`deficit` is owed by the member and repaid by whatever becomes spendable (C19); `waived` was let go."""
 
     program_id: str
     member_id: str
     deficit: int = 0
     waived: int = 0
-    lots: Mapping[UUID, Lot] = field(default_factory=dict)
+    lots: Mapping[UUID, Lot] = _NO_LOTS
 
     @property
     def spendable(self) -> int:
@@ -23,7 +25,10 @@ class Wallet:
         return sum(lot.spendable for lot in self.lots.values())
 
     def with_lots(self, changed: Iterable[Lot]) -> "Wallet":
-        return replace(self, lots={**self.lots, **{lot.lot_id: lot for lot in changed}})
+        lots = dict(self.lots)
+        for lot in changed:
+            lots[lot.lot_id] = lot
+        return Wallet(self.program_id, self.member_id, self.deficit, self.waived, lots)
 
     def in_spend_order(self) -> list[Lot]:
         """The lots that can pay, in the order in which they do."""
@@ -46,8 +51,7 @@ def open_lot(wallet: Wallet, lot: Lot) -> tuple[Wallet, Movement]:
     return wallet.with_lots((lot,)), lot.movement(Account.ISSUED, account, lot.points)
 
 
-@dataclass(frozen=True, slots=True)
-class SetOff:
+class SetOff(NamedTuple):
     """Spendable points that repaid a deficit."""
 
     points: int
@@ -68,7 +72,7 @@ def set_off(wallet: Wallet) -> tuple[Wallet, SetOff | None]:
     points = sum(share for _, share in taken)
     if not points:
         return wallet, None
-    paid = replace(wallet, deficit=wallet.deficit - points).with_lots(lot.pay_deficit(share) for lot, share in taken)
+    paid = wallet._replace(deficit=wallet.deficit - points).with_lots(lot.pay_deficit(share) for lot, share in taken)
     movements = tuple(lot.movement(Account.AVAILABLE, Account.DEFICIT, share) for lot, share in taken)
     told = tuple(lot.share(share) for lot, share in taken)
     return paid, SetOff(points, told, wallet.deficit, paid.deficit, movements)

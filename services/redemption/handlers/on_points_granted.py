@@ -1,12 +1,10 @@
 """points.granted: earning issued points; they become one lot."""
 
-from uuid import UUID
-
 from services.redemption.desk import OpenedLot, RedemptionDesk
 from services.redemption.domain.lot import Lot, LotState, Origin
 from services.redemption.domain.wallet import open_lot, set_off
 from services.redemption.outcomes import cause_of, tell_set_off
-from shared.events.cloudevent import Rejected
+from shared.events.cloudevent import Rejected, uuid_from
 from shared.events.points_granted import PointsGranted
 from shared.events.reason_codes import ReasonCode
 from shared.runtime.batch import Delivered, Fate
@@ -21,7 +19,7 @@ def on_points_granted(delivered: Delivered, desk: RedemptionDesk) -> Fate:
     event, granted = delivered.required_event, _data(delivered)
     if not granted.points:
         raise Rejected(ReasonCode.MALFORMED, f"Grant {granted.grant_id} grants no points; a grant has at least 1.")
-    lot_id = UUID(granted.grant_id)
+    lot_id = uuid_from(granted.grant_id)
     if lot_id in desk.known_lots:
         return Fate.DUPLICATE
     member = (granted.program_id, granted.member_id)

@@ -10,6 +10,7 @@ from services.redemption.desk import Member, RedemptionDesk
 from services.redemption.domain.wallet import Wallet
 from services.redemption.store.lots import read_open_lots
 from services.redemption.store.save import save_batch
+from shared.events.cloudevent import uuid_from
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.points_granted import PointsGranted
 from shared.events.points_scheduled import PointsScheduled
@@ -92,7 +93,7 @@ class _Wanted:
             event = delivered.required_event
             self.event_keys.append(event.event_key)
             if isinstance(event.data, PointsGranted):
-                self.granted.append(UUID(event.data.grant_id))
+                self.granted.append(uuid_from(event.data.grant_id))
                 self._date(event.data.grant_id, event.data.available_at)
                 self.members.setdefault((event.data.program_id, event.data.member_id), False)
             elif isinstance(event.data, PointsClawedBack | PointsScheduled):
@@ -105,7 +106,7 @@ class _Wanted:
 
     def _date(self, grant_id: str, available_at: datetime | None) -> None:
         if available_at is not None:
-            self.dated.append((UUID(grant_id), available_at))
+            self.dated.append((uuid_from(grant_id), available_at))
 
     def arguments(self) -> dict[str, object]:
         return {

@@ -1,10 +1,12 @@
 """Everything a desk has decided, as one statement."""
 
-from services.redemption.desk import RedemptionDesk
+from uuid import UUID
+
+from services.redemption.desk import OpenedLot, Posting, RedemptionDesk
 from shared.runtime.gate import BATCH_GATE
 from shared.runtime.ledger import BATCH_PARTS, OUTBOX_PART, outbox_arguments
 from shared.runtime.postgres import Connection
-from shared.runtime.statement import Part, gated_statement
+from shared.runtime.statement import Part, gated_statement, maybe_microseconds, microseconds
 
 _WALLET_PARTS = (
     Part(
@@ -36,17 +38,12 @@ _WALLET_PARTS = (
                          granted_at, expected_cost_minor, currency, budget_id, rule_version, granted_event_id,
                          correlation_id, causation_id, source_type, source_id, merchant_id, receipt_id,
                          other_member_id)
-        SELECT l.*
-          FROM gate, unnest(
-              :new_lot::uuid[], :new_grant::uuid[], :new_program::text[], :new_member::text[], :new_class::text[],
-              :new_points::bigint[], :new_remaining::bigint[], :new_reserved::bigint[], :new_redeemed::bigint[],
-              :new_clawed_back::bigint[], :new_set_off::bigint[], :new_expired::bigint[], :new_forfeited::bigint[],
-              :new_recalled::bigint[], :new_posted::text[], :new_available_at::timestamptz[],
-              :new_expires_at::timestamptz[], :new_granted_at::timestamptz[], :new_cost::bigint[],
-              :new_currency::text[], :new_budget::text[], :new_rule_version::integer[], :new_event_id::text[],
-              :new_correlation::text[], :new_causation::text[], :new_source_type::text[], :new_source_id::text[],
-              :new_merchant::text[], :new_receipt::text[], :new_other_member::text[]) AS l (lot_id)
-         ORDER BY l.lot_id
+        SELECT lot_id, grant_id, program_id, member_id, class, points, remaining, reserved, redeemed, clawed_back,
+               set_off, expired, forfeited, recalled, posted_state, instant(available_at), instant(expires_at),
+               instant(granted_at), expected_cost_minor, currency, budget_id, rule_version, granted_event_id,
+               correlation_id, causation_id, source_type, source_id, merchant_id, receipt_id, other_member_id
+          FROM gate, unnest(:new_lots::lot_row[])
+         ORDER BY lot_id
         """,
     ),
     Part(
@@ -73,13 +70,10 @@ _WALLET_PARTS = (
         INSERT INTO journal (program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type,
                              cause_key, cause_id, business_time, posted_at, row_hash)
         SELECT program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type, cause_key,
-               cause_id, business_time, posted_at,
+               cause_id, instant(business_time), posted_at,
                journal_hash(program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type,
-                            cause_key, cause_id, business_time, posted_at)
-          FROM gate, (SELECT service_now() AS posted_at) AS clock, unnest(
-              :j_program::text[], :j_member::text[], :j_lot::uuid[], :j_grant::uuid[], :j_from::text[], :j_to::text[],
-              :j_points::bigint[], :j_cause_type::text[], :j_cause_key::uuid[], :j_cause_id::text[],
-              :j_time::timestamptz[])
+                            cause_key, cause_id, instant(business_time), posted_at)
+          FROM gate, (SELECT service_now() AS posted_at) AS clock, unnest(:journal::journal_row[])
               WITH ORDINALITY AS j (program_id, member_id, lot_id, grant_id, from_account, to_account, points,
                                     cause_type, cause_key, cause_id, business_time, position)
          ORDER BY position
@@ -148,49 +142,47 @@ def _wallet_arguments(desk: RedemptionDesk) -> dict[str, object]:
         "owing_member": [wallet.member_id for wallet in owing],
         "owing_deficit": [wallet.deficit for wallet in owing],
         "owing_waived": [wallet.waived for wallet in owing],
-        **_opened_lots(desk),
+        "new_lots": [_lot_row(desk, lot_id, opened) for lot_id, opened in desk.opened.items()],
         **_changed_lots(desk),
-        **_journal_rows(desk),
+        "journal": [_journal_row(row) for row in desk.postings],
         **_claw_back_rows(desk),
     }
 
 
-def _opened_lots(desk: RedemptionDesk) -> dict[str, object]:
-    rows = [(desk.wallets[opened.member].lots[lot_id], opened) for lot_id, opened in desk.opened.items()]
-    grants = [opened.granted for _, opened in rows]
-    lots = [lot for lot, _ in rows]
-    return {
-        "new_lot": [lot.lot_id for lot in lots],
-        "new_grant": [lot.grant_id for lot in lots],
-        "new_program": [grant.program_id for grant in grants],
-        "new_member": [grant.member_id for grant in grants],
-        "new_class": [grant.points_class for grant in grants],
-        "new_points": [lot.points for lot in lots],
-        "new_remaining": [lot.remaining for lot in lots],
-        "new_reserved": [lot.reserved for lot in lots],
-        "new_redeemed": [lot.redeemed for lot in lots],
-        "new_clawed_back": [lot.clawed_back for lot in lots],
-        "new_set_off": [lot.set_off for lot in lots],
-        "new_expired": [lot.expired for lot in lots],
-        "new_forfeited": [lot.forfeited for lot in lots],
-        "new_recalled": [lot.recalled for lot in lots],
-        "new_posted": [lot.posted for lot in lots],
-        "new_available_at": [lot.available_at for lot in lots],
-        "new_expires_at": [lot.expires_at for lot in lots],
-        "new_granted_at": [lot.granted_at for lot in lots],
-        "new_cost": [grant.expected_cost.amount_minor for grant in grants],
-        "new_currency": [grant.expected_cost.currency for grant in grants],
-        "new_budget": [grant.budget_id for grant in grants],
-        "new_rule_version": [grant.rule_version for grant in grants],
-        "new_event_id": [opened.event_id for _, opened in rows],
-        "new_correlation": [grant.correlation_id for grant in grants],
-        "new_causation": [grant.causation_id for grant in grants],
-        "new_source_type": [grant.source.type for grant in grants],
-        "new_source_id": [grant.source.id for grant in grants],
-        "new_merchant": [grant.source.merchant_id for grant in grants],
-        "new_receipt": [grant.source.receipt_id for grant in grants],
-        "new_other_member": [grant.source.other_member_id for grant in grants],
-    }
+def _lot_row(desk: RedemptionDesk, lot_id: UUID, opened: OpenedLot) -> tuple[object, ...]:
+    lot, grant = desk.wallets[opened.member].lots[lot_id], opened.granted
+    return (
+        lot.lot_id,
+        lot.grant_id,
+        grant.program_id,
+        grant.member_id,
+        grant.points_class,
+        lot.points,
+        lot.remaining,
+        lot.reserved,
+        lot.redeemed,
+        lot.clawed_back,
+        lot.set_off,
+        lot.expired,
+        lot.forfeited,
+        lot.recalled,
+        lot.posted,
+        maybe_microseconds(lot.available_at),
+        maybe_microseconds(lot.expires_at),
+        microseconds(lot.granted_at),
+        grant.expected_cost.amount_minor,
+        grant.expected_cost.currency,
+        grant.budget_id,
+        grant.rule_version,
+        opened.event_id,
+        grant.correlation_id,
+        grant.causation_id,
+        grant.source.type,
+        grant.source.id,
+        grant.source.merchant_id,
+        grant.source.receipt_id,
+        grant.source.other_member_id,
+    )
 
 
 def _changed_lots(desk: RedemptionDesk) -> dict[str, object]:
@@ -210,21 +202,21 @@ def _changed_lots(desk: RedemptionDesk) -> dict[str, object]:
     }
 
 
-def _journal_rows(desk: RedemptionDesk) -> dict[str, object]:
-    rows = desk.postings
-    return {
-        "j_program": [row.member[0] for row in rows],
-        "j_member": [row.member[1] for row in rows],
-        "j_lot": [row.movement.lot_id for row in rows],
-        "j_grant": [row.movement.grant_id for row in rows],
-        "j_from": [row.movement.from_account for row in rows],
-        "j_to": [row.movement.to_account for row in rows],
-        "j_points": [row.movement.points for row in rows],
-        "j_cause_type": [row.cause.type for row in rows],
-        "j_cause_key": [row.cause.key for row in rows],
-        "j_cause_id": [row.cause.id for row in rows],
-        "j_time": [row.cause.time for row in rows],
-    }
+def _journal_row(row: Posting) -> tuple[object, ...]:
+    (program_id, member_id), movement, cause = row
+    return (
+        program_id,
+        member_id,
+        movement.lot_id,
+        movement.grant_id,
+        movement.from_account,
+        movement.to_account,
+        movement.points,
+        cause.type,
+        cause.key,
+        cause.id,
+        microseconds(cause.time),
+    )
 
 
 def _claw_back_rows(desk: RedemptionDesk) -> dict[str, object]:

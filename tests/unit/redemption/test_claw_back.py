@@ -1,6 +1,5 @@
 """A refund takes back what it can and owns up to the rest (C19)."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -31,7 +30,7 @@ def test_three_hundred_earned_and_two_hundred_and_fifty_spent_leaves_a_deficit_t
 def test_a_pending_grant_repays_the_deficit_only_when_it_matures() -> None:
     held = wallet(lot(2, 400, posted=LotState.PENDING, available_day=7), deficit=250)
     assert set_off(held) == (held, None)
-    due = replace(held.lots[UUID(int=2)], state=LotState.AVAILABLE)
+    due = held.lots[UUID(int=2)]._replace(state=LotState.AVAILABLE)
     held, (matured,) = mature(held.with_lots((due,)))
     assert matured.points == 400
     assert matured.set_off is not None
@@ -70,7 +69,7 @@ def test_only_pending_takes_nothing_of_a_lot_that_is_available(posted: LotState,
 
 
 def test_points_that_expired_or_were_forfeited_count_as_taken() -> None:
-    gone = replace(lot(1, 100), remaining=0, expired=30, forfeited=20, redeemed=50)
+    gone = lot(1, 100)._replace(remaining=0, expired=30, forfeited=20, redeemed=50)
     held, taken = claw_back(wallet(gone), FIRST, 60, Policy.DEFICIT)
     assert (taken.already_gone, taken.deficit) == (50, 10)
     assert [(m.from_account, m.points) for m in taken.movements] == [

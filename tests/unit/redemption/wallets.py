@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -48,7 +47,7 @@ def at(held: Wallet, moment: datetime) -> Wallet:
         due = each.available_at is not None and each.available_at <= moment
         return LotState.AVAILABLE if due or each.posted is LotState.AVAILABLE else LotState.PENDING
 
-    return replace(held, lots={lot_id: replace(each, state=state(each)) for lot_id, each in held.lots.items()})
+    return held._replace(lots={lot_id: each._replace(state=state(each)) for lot_id, each in held.lots.items()})
 
 
 def accounts(movements: Iterable[Movement]) -> Counter[Account]:
