@@ -22,11 +22,13 @@ from shared.runtime.batch import (
 from shared.runtime.statement import Part, microseconds
 
 # One column of the load: which of the batch's events this service has already applied, each as the 16 bytes of its
-# key and its content hash. Joined, not ANY: so each key looks into its own hash partition only.
+# key and its content hash. LATERAL … OFFSET 0 here and in the services' loads: each key is looked up by itself, in
+# its own hash partition, whatever the planner believes of tables that were empty a minute ago.
 INBOX_COLUMNS = {
     "inbox": """
-        SELECT array_agg(uuid_send(event_key) || content_hash)
-          FROM unnest(:event_keys::uuid[]) AS k (event_key) JOIN inbox USING (event_key)
+        SELECT array_agg(uuid_send(k.event_key) || i.content_hash)
+          FROM unnest(:event_keys::uuid[]) AS k (event_key),
+               LATERAL (SELECT content_hash FROM inbox WHERE event_key = k.event_key OFFSET 0) AS i
     """
 }
 

@@ -35,9 +35,10 @@ LOAD = load_statement(
     {
         **INBOX_COLUMNS,
         "members": """
-            SELECT json_agg(m) FROM member m
-              JOIN unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id)
-                   USING (program_id, member_id)
+            SELECT json_agg(m)
+              FROM unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id),
+                   LATERAL (SELECT * FROM member
+                             WHERE program_id = k.program_id AND member_id = k.member_id OFFSET 0) AS m
         """,
         # Receipts named by the batch, and those that a refund without receipt may take from; one array of keys,
         # because an OR with a sub-select would scan the whole table.
@@ -54,37 +55,42 @@ LOAD = load_statement(
                     UNION
                    SELECT l.receipt_key
                      FROM unnest(:sku_program::text[], :sku_member::text[], :sku::text[])
-                          AS s (program_id, member_id, sku)
-                     JOIN receipt_line l USING (program_id, member_id, sku)
-                    WHERE l.refunded_quantity < l.quantity))
+                          AS s (program_id, member_id, sku),
+                          LATERAL (SELECT receipt_key FROM receipt_line
+                                    WHERE program_id = s.program_id AND member_id = s.member_id AND sku = s.sku
+                                      AND refunded_quantity < quantity OFFSET 0) AS l))
         """,
         "claims": """
-            SELECT json_agg(c) FROM open_claim c
-             WHERE c.state = 'open' AND c.receipt_key = ANY(:receipt_key::uuid[])
+            SELECT json_agg(c)
+              FROM unnest(:receipt_key::uuid[]) AS k (receipt_key),
+                   LATERAL (SELECT * FROM open_claim
+                             WHERE state = 'open' AND receipt_key = k.receipt_key OFFSET 0) AS c
         """,
         "claims_by_sku": """
-            SELECT json_agg(c) FROM open_claim c
-             WHERE c.state = 'open' AND c.receipt_key IS NULL
-               AND (c.program_id, c.member_id) IN (
-                   SELECT * FROM unnest(:buyer_program::text[], :buyer_id::text[]))
+            SELECT json_agg(c)
+              FROM unnest(:buyer_program::text[], :buyer_id::text[]) AS b (program_id, member_id),
+                   LATERAL (SELECT * FROM open_claim
+                             WHERE state = 'open' AND receipt_key IS NULL
+                               AND program_id = b.program_id AND member_id = b.member_id OFFSET 0) AS c
         """,
         "waiting": """
             SELECT json_agg(json_build_object('row', w, 'key', encode(w.record_key, 'base64'),
                                               'value', encode(w.record_value, 'base64'),
                                               'hash', encode(w.content_hash, 'hex')) ORDER BY w.position)
-              FROM waiting_event w
-             WHERE w.event_key IN (
-                   SELECT unnest(:event_keys::uuid[])
-                    UNION
-                   SELECT m.event_key FROM waiting_event m
-                     JOIN unnest(:new_program::text[], :new_member::text[]) AS n (program_id, member_id)
-                          USING (program_id, member_id))
+              FROM (SELECT unnest(:event_keys::uuid[])
+                     UNION
+                    SELECT m.event_key
+                      FROM unnest(:new_program::text[], :new_member::text[]) AS n (program_id, member_id),
+                           LATERAL (SELECT event_key FROM waiting_event
+                                     WHERE program_id = n.program_id AND member_id = n.member_id OFFSET 0) AS m
+                   ) AS k (event_key),
+                   LATERAL (SELECT * FROM waiting_event WHERE event_key = k.event_key OFFSET 0) AS w
         """,
         "under_way": """
             SELECT json_agg(json_build_array(w.program_id, w.member_id))
-              FROM unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id)
-              JOIN waiting_event w USING (program_id, member_id)
-             WHERE w.sent_on
+              FROM unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id),
+                   LATERAL (SELECT * FROM waiting_event
+                             WHERE program_id = k.program_id AND member_id = k.member_id AND sent_on OFFSET 0) AS w
         """,
         "slices": """
             SELECT json_agg(json_build_object('program_id', b.program_id, 'budget_id', b.budget_id, 'left', own.minor,

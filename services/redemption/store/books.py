@@ -23,12 +23,12 @@ from shared.runtime.statement import load_statement
 # Wallets whose lots the batch changes, and those with a deficit that a grant may repay. Locks are taken in key order.
 LOCK_WALLETS = """
     SELECT json_agg(locked) FROM (
-        SELECT w.program_id, w.member_id, w.deficit, w.waived
-          FROM unnest(:programs::text[], :members::text[], :touched::boolean[]) AS m (program_id, member_id, touched)
-          JOIN wallet w USING (program_id, member_id)
-         WHERE m.touched OR w.deficit > 0
-         ORDER BY w.program_id, w.member_id
-           FOR UPDATE OF w) AS locked"""
+        SELECT w.*
+          FROM (SELECT * FROM unnest(:programs::text[], :members::text[], :touched::boolean[])
+                    AS m (program_id, member_id, touched) ORDER BY program_id, member_id) AS m,
+               LATERAL (SELECT w.program_id, w.member_id, w.deficit, w.waived FROM wallet w
+                         WHERE w.program_id = m.program_id AND w.member_id = m.member_id
+                           AND (m.touched OR w.deficit > 0) OFFSET 0 FOR UPDATE) AS w) AS locked"""
 
 LOAD = load_statement(
     {

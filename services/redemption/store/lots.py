@@ -18,8 +18,9 @@ _COLUMNS = """
 # The wallets' open lots, and the lots named by id whatever is left of them.
 OPEN_LOTS = f"""
     SELECT {_COLUMNS}
-      FROM unnest($1::text[], $2::text[]) AS m (program_id, member_id) JOIN lot l USING (program_id, member_id)
-     WHERE l.remaining > 0
+      FROM unnest($1::text[], $2::text[]) AS m (program_id, member_id),
+           LATERAL (SELECT * FROM lot WHERE program_id = m.program_id AND member_id = m.member_id
+                       AND remaining > 0 OFFSET 0) AS l
     UNION ALL
     SELECT {_COLUMNS} FROM lot l WHERE l.lot_id = ANY($3::uuid[])
 """  # noqa: S608 - the columns are ours
