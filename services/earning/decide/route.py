@@ -44,18 +44,8 @@ def wait_for_turn(delivered: Delivered, desk: EarningDesk, program_id: str, memb
     event, member = delivered.required_event, (program_id, member_id)
     if member in desk.members and not desk.waiting and not desk.under_way:
         return None  # nearly every event: nothing waits
-    known = desk.waiting.get(event.event_key)
-    if known is not None and known.content_hash != event.content_hash:
-        raise Rejected(
-            ReasonCode.DUPLICATE_ID_DIFFERENT_CONTENT,
-            f"Event {event.id} of {event.source} already waits with other content; the first one stands.",
-            (),
-        )
-    if known is not None and not (known.sent_on and delivered.topic == EFFECTS):
-        return Fate.DUPLICATE
-    if known is not None:
-        take_back_in(known, desk)
-        return None
+    if event.event_key in desk.waiting:
+        return end_wait(delivered, desk)
     grace = timedelta(hours=newest_version(desk, program_id).pack.registration_grace_hours)
     waits = member not in desk.members and delivered.recorded - delivered.arrival < grace
     queues = desk.under_way[member] > 0 and delivered.topic != EFFECTS
@@ -78,6 +68,24 @@ def wait_for_turn(delivered: Delivered, desk: EarningDesk, program_id: str, memb
     if not waits:
         send_on(entry, desk)
     return Fate.FORWARDED
+
+
+def end_wait(delivered: Delivered, desk: EarningDesk) -> Fate | None:
+    """None when the event does not wait, or is back from its wait and to be decided now; else a repeat of it."""
+    event = delivered.required_event
+    known = desk.waiting.get(event.event_key)
+    if known is None:
+        return None
+    if known.content_hash != event.content_hash:
+        raise Rejected(
+            ReasonCode.DUPLICATE_ID_DIFFERENT_CONTENT,
+            f"Event {event.id} of {event.source} already waits with other content; the first one stands.",
+            (),
+        )
+    if not (known.sent_on and delivered.topic == EFFECTS):
+        return Fate.DUPLICATE
+    take_back_in(known, desk)
+    return None
 
 
 def send_on(waiting: WaitingEntry, desk: EarningDesk) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import cast
 
 from services.earning.decide.decline import decide, tell_declined
-from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
+from services.earning.decide.route import end_wait, forward_if_misplaced, require_program, wait_for_turn
 from services.earning.decide.take_back import open_claims, take_back
 from services.earning.desk import EarningDesk, ReceiptEntry, RefundReference, key_of_receipt
 from services.earning.domain.refund import Matching, claims_of, match_purchases, match_receipt
@@ -22,6 +22,8 @@ def on_purchase_refunded(delivered: Delivered, desk: EarningDesk) -> Fate:
         None if refund.receipt_id is None else desk.receipt(refund.program_id, refund.merchant_id, refund.receipt_id)
     )
     if receipt is not None and receipt.purchase is not None:
+        if (fate := end_wait(delivered, desk)) is not None:
+            return fate
         return _of_known_receipt(delivered, refund, receipt, desk)
     if refund.member_id is not None:
         key = member_key(refund.program_id, refund.member_id)

@@ -129,3 +129,19 @@ async def test_what_comes_after_a_registration_queues_behind_what_waited_for_it(
         assert ("next", "granted", None) in await earning.outcomes(), "the queue is empty again"
         assert await earning.points() == (70, 20)
         await earning.assert_books_hold()
+
+
+async def test_a_refund_that_waited_with_its_purchase_leaves_the_queue_when_it_is_back(earning: Earning) -> None:
+    """Its receipt is known by then, so that it is decided by another way than the one it went to wait by."""
+    buy = record("buy", purchase("r1", "ann", 6_000), ago=2 * DAY)
+    back = record("back", refund("f1", "r1", "ann", ("1", 2_000)), ago=DAY)
+    await earning.post(buy, back)
+    await earning.register("ann")
+    released = await earning.outbox("earning.effects.v1")
+    await earning.redeliver("earning.effects.v1")
+    assert len(released) == 2
+    assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event") == 0
+    await earning.post(back)
+    assert ("back", "clawed_back", None) in await earning.outcomes()
+    assert await earning.points() == (60, 20)
+    await earning.assert_books_hold()
