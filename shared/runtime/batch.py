@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -157,7 +158,7 @@ class Batch:
 
 def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
     """Decode one record; a bad one keeps its bytes and says why."""
-    headers = tuple((name, value) for name, value in record.headers)
+    headers: Headers = tuple(record.headers)
     event, rejection = None, None
     try:
         _refuse_unreadable(headers)
@@ -166,22 +167,28 @@ def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
         rejection = error
     except Exception as error:  # whatever a hostile record provokes, it is that record's fault alone
         rejection = Rejected(ReasonCode.MALFORMED, f"The record could not be read ({type(error).__name__}).", ())
-    recorded = _EPOCH + timedelta(milliseconds=record.timestamp)
+    recorded = _instant(record.timestamp)
     arrival, attempt = _carried(recorded, headers)
     return Delivered(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key,
-        value=record.value,
-        headers=headers,
-        recorded=recorded,
-        arrival=arrival,
-        attempt=attempt,
-        event=event,
-        rejection=rejection,
-        misplaced=_is_misplaced(record),
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.value,
+        headers,
+        recorded,
+        arrival,
+        attempt,
+        event,
+        rejection,
+        _is_misplaced(record),
     )
+
+
+@lru_cache(maxsize=1000)
+def _instant(milliseconds: int) -> datetime:
+    """Kafka's time of a record; those of one append share it."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _refuse_unreadable(headers: Headers) -> None:

@@ -22,7 +22,14 @@ log = structlog.get_logger()
 MIGRATIONS = Path(__file__).parent / "migrations"
 CLAIM_LOST = "GP001"
 # The outcome of what was sent is unknown: the stored offset has to say it.
-CONNECTION_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError, TimeoutError)
+# InternalClientError: the server's farewell came between two statements, and the driver lost its place.
+CONNECTION_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+)
 # Not the fault of any record: back off and keep the partition.
 DATABASE_AWAY = (
     *CONNECTION_LOST,
@@ -49,6 +56,10 @@ async def connect_pool(settings: Settings, *, size: int = 8) -> Pool:
             "timezone": "UTC",  # else JSON shows early times as BC, or in offsets with seconds
             # plans are made once, often while a table is still empty: they must not become scans of a full one
             "enable_seqscan": "off",
+            "enable_hashjoin": "off",  # nor reads of a whole index: each key of a batch is looked up by itself
+            "enable_mergejoin": "off",
+            # a worker frozen or cut off must not keep rows locked for longer than its group waits for it
+            "idle_in_transaction_session_timeout": str(settings.session_milliseconds),
             "greenpoints.clock_shift": f"{settings.clock_shift_seconds} seconds",
         },
     )

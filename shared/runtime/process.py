@@ -38,7 +38,8 @@ def main(service: Service[DeskT]) -> None:
         missing = "; ".join(f"GREENPOINTS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         sys.exit(f"{service.name} cannot start: {missing}. Set it in the environment.")
     configure_logging(settings.log_level)
-    crash_points.arm(settings.crash_at)
+    crash_points.arm(settings.crash_at, settings.crash_after)
+    crash_points.arm_stop(settings.stop_at)
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)  # a batch makes many objects that die by themselves; saves a tenth of its time
     try:

@@ -17,15 +17,18 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, ProducerClosed
 from aiokafka.structs import RecordMetadata
 
 from shared.events.kafka_binding import STRUCTURED_HEADERS
-from shared.events.topics import FAILURE_HEADERS_BYTES
+from shared.events.topics import FAILURE_HEADERS_BYTES, load_topics
 from shared.runtime import crash_points, telemetry
 from shared.runtime.ledger import unpack_headers
+from shared.runtime.partitioner import partition_of
 from shared.runtime.postgres import CONNECTION_LOST, DATABASE_AWAY, Connection
 from shared.runtime.settings import Settings
 
 log = structlog.get_logger()
 
 MAX_REQUEST_BYTES = 2 * 1024 * 1024 + FAILURE_HEADERS_BYTES
+# a round goes out in few requests: each is a turn of an event loop that batches keep busy (default: 16 KiB)
+_BATCH_BYTES = 256 * 1024
 _RELAY_LOCK = 0x72656C61
 _READ = """
 SELECT id, aggregatetype, aggregateid, payload, headers FROM outbox AS o
@@ -72,7 +75,11 @@ class Relay:
         while True:
             before = self._published
             try:
-                connection = await asyncpg.connect(self._settings.database.get_secret_value())
+                connection = await asyncpg.connect(
+                    self._settings.database.get_secret_value(),
+                    # a relay that is frozen or cut off gives the lock up; awake it asks all the time
+                    server_settings={"idle_session_timeout": str(3 * self._settings.session_milliseconds)},
+                )
                 try:
                     await self._elected(connection)
                     while True:
@@ -102,6 +109,7 @@ class Relay:
             acks="all",
             linger_ms=0,
             max_request_size=MAX_REQUEST_BYTES,
+            max_batch_size=_BATCH_BYTES,
             compression_type=None,
         )
         await producer.start()
@@ -226,6 +234,12 @@ async def _send(producer: AIOKafkaProducer, row: asyncpg.Record) -> "asyncio.Fut
     key, value = row["aggregateid"], row["payload"]
     empty = b"" if key is None and value is None else value
     future: asyncio.Future[RecordMetadata] = await producer.send(
-        row["aggregatetype"], empty, key=key, headers=list(headers)
+        row["aggregatetype"], empty, key=key, partition=_partition(row["aggregatetype"], key), headers=list(headers)
     )
     return future
+
+
+def _partition(name: str, key: bytes | None) -> int | None:
+    """As the client would choose it, but remembered; None lets it choose."""
+    topic = load_topics().get(name)
+    return None if key is None or topic is None else partition_of(key, topic.partitions)

@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     ordinal: int = 0
     clock_shift_seconds: int = 0
     crash_at: str = ""
+    crash_after: int = Field(default=0, ge=0)
+    stop_at: str = ""
 
     batch_records: int = Field(default=1000, ge=1, le=5000)
     poll_milliseconds: int = 200
@@ -40,9 +42,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_test_settings_in_production(self) -> Self:
-        if self.environment == "production" and (self.clock_shift_seconds or self.crash_at):
+        if self.environment == "production" and (self.clock_shift_seconds or self.crash_at or self.stop_at):
             raise ValueError(
-                "GREENPOINTS_CLOCK_SHIFT_SECONDS and GREENPOINTS_CRASH_AT are for tests and the demo; "
+                "GREENPOINTS_CLOCK_SHIFT_SECONDS, _CRASH_AT and _STOP_AT are for tests and the demo; "
                 "unset them or set GREENPOINTS_ENVIRONMENT to test."
             )
         if unknown := self.role_set - {"consume", "relay", "serve"}:
