@@ -40,8 +40,7 @@ LOAD = load_statement(
                    LATERAL (SELECT * FROM member
                              WHERE program_id = k.program_id AND member_id = k.member_id OFFSET 0) AS m
         """,
-        # Receipts named by the batch, and those that a refund without receipt may take from; one array of keys,
-        # because an OR with a sub-select would scan the whole table.
+        # Receipts named by the batch, and those that a refund without receipt may take from.
         "receipts": """
             SELECT json_agg(json_build_object(
                        'receipt', r,
@@ -49,16 +48,15 @@ LOAD = load_statement(
                                    FROM receipt_line l WHERE l.receipt_key = r.receipt_key),
                        'grants', (SELECT json_agg(g ORDER BY g.grant_id)
                                     FROM issued_grant g WHERE g.receipt_key = r.receipt_key)))
-              FROM receipt r
-             WHERE r.receipt_key = ANY(ARRAY(
-                   SELECT unnest(:receipt_key::uuid[])
-                    UNION
-                   SELECT l.receipt_key
-                     FROM unnest(:sku_program::text[], :sku_member::text[], :sku::text[])
-                          AS s (program_id, member_id, sku),
-                          LATERAL (SELECT receipt_key FROM receipt_line
-                                    WHERE program_id = s.program_id AND member_id = s.member_id AND sku = s.sku
-                                      AND refunded_quantity < quantity OFFSET 0) AS l))
+              FROM (SELECT unnest(:receipt_key::uuid[])
+                     UNION
+                    SELECT l.receipt_key
+                      FROM unnest(:sku_program::text[], :sku_member::text[], :sku::text[])
+                           AS s (program_id, member_id, sku),
+                           LATERAL (SELECT receipt_key FROM receipt_line
+                                     WHERE program_id = s.program_id AND member_id = s.member_id AND sku = s.sku
+                                       AND refunded_quantity < quantity OFFSET 0) AS l) AS k (receipt_key),
+                   LATERAL (SELECT * FROM receipt WHERE receipt_key = k.receipt_key OFFSET 0) AS r
         """,
         "claims": """
             SELECT json_agg(c)

@@ -4,6 +4,8 @@ from shared.runtime.gate import BATCH_GATE
 from shared.runtime.ledger import BATCH_PARTS
 from shared.runtime.statement import Part, gated_statement
 
+# Rows to change are found key by key (LATERAL … OFFSET 0, see the runtime's ledger.py) and changed where they lie; one
+# that another transaction moves meanwhile is missed, and the part's `expects` makes the batch decide again.
 PARTS = (
     Part(
         "member_rows",
@@ -37,14 +39,23 @@ PARTS = (
     Part(
         "sent_on_rows",
         """
-        UPDATE waiting_event SET sent_on = true FROM gate
-         WHERE event_key = ANY(:sent_on::uuid[]) AND NOT sent_on RETURNING 1
+        UPDATE waiting_event AS w SET sent_on = true
+          FROM gate, unnest(:sent_on::uuid[]) AS k (event_key),
+               LATERAL (SELECT ctid FROM waiting_event WHERE event_key = k.event_key OFFSET 0) AS there
+         WHERE w.ctid = there.ctid AND NOT w.sent_on
+        RETURNING 1
         """,
         expects="sent_on",
     ),
     Part(
         "came_back_rows",
-        "DELETE FROM waiting_event USING gate WHERE event_key = ANY(:came_back::uuid[]) RETURNING 1",
+        """
+        DELETE FROM waiting_event AS w
+         USING gate, unnest(:came_back::uuid[]) AS k (event_key),
+               LATERAL (SELECT ctid FROM waiting_event WHERE event_key = k.event_key OFFSET 0) AS there
+         WHERE w.ctid = there.ctid
+        RETURNING 1
+        """,
         expects="came_back",
     ),
     # A plain INSERT: the same receipt on two partitions at once has one winner, the other decides again.
@@ -70,12 +81,13 @@ PARTS = (
                rule_version = c.rule_version, facts = c.facts::json, purchase = c.purchase::json,
                returned_points_minor = c.returned_points_minor, returned_voucher_minor = c.returned_voucher_minor,
                revision = r.revision + 1
-          FROM (SELECT c.*
+          FROM (SELECT c.*, v.revision, there.ctid AS place
                   FROM gate, unnest(:changed_receipts::receipt_row[]) AS c
+                  JOIN unnest(:changed_key::uuid[], :changed_revision::integer[]) AS v (receipt_key, revision)
+                       USING (receipt_key),
+                       LATERAL (SELECT ctid FROM receipt WHERE receipt_key = c.receipt_key OFFSET 0) AS there
                  ORDER BY receipt_key) AS c
-          JOIN unnest(:changed_key::uuid[], :changed_revision::integer[]) AS v (receipt_key, revision)
-               USING (receipt_key)
-         WHERE r.receipt_key = c.receipt_key AND r.revision = v.revision
+         WHERE r.ctid = c.place AND r.revision = c.revision
         RETURNING 1
         """,
         expects="changed_key",
@@ -96,8 +108,10 @@ PARTS = (
         UPDATE receipt_line AS l
            SET refunded_quantity = c.quantity, refunded_net_minor = c.net_minor
           FROM gate, unnest(:lc_key::uuid[], :lc_id::text[], :lc_quantity::integer[], :lc_net::bigint[])
-               AS c (receipt_key, line_id, quantity, net_minor)
-         WHERE l.receipt_key = c.receipt_key AND l.line_id = c.line_id
+               AS c (receipt_key, line_id, quantity, net_minor),
+               LATERAL (SELECT ctid FROM receipt_line
+                         WHERE receipt_key = c.receipt_key AND line_id = c.line_id OFFSET 0) AS there
+         WHERE l.ctid = there.ctid
         RETURNING 1
         """,
         expects="lc_key",
@@ -132,8 +146,9 @@ PARTS = (
                available_at = c.available_at
           FROM gate, unnest(:gc_id::uuid[], :gc_clawed::bigint[], :gc_cost::bigint[], :gc_lines::text[],
                             :gc_available::timestamptz[])
-               AS c (grant_id, clawed_back, cost_minor, lines, available_at)
-         WHERE g.grant_id = c.grant_id
+               AS c (grant_id, clawed_back, cost_minor, lines, available_at),
+               LATERAL (SELECT ctid FROM issued_grant WHERE grant_id = c.grant_id OFFSET 0) AS there
+         WHERE g.ctid = there.ctid
         RETURNING 1
         """,
         expects="gc_id",
@@ -165,8 +180,9 @@ PARTS = (
         "claim_changes",
         """
         UPDATE open_claim AS o SET state = 'settled', settled_by = c.settled_by
-          FROM gate, unnest(:cc_id::uuid[], :cc_settled::uuid[]) AS c (claim_id, settled_by)
-         WHERE o.claim_id = c.claim_id AND o.state = 'open'
+          FROM gate, unnest(:cc_id::uuid[], :cc_settled::uuid[]) AS c (claim_id, settled_by),
+               LATERAL (SELECT ctid FROM open_claim WHERE claim_id = c.claim_id OFFSET 0) AS there
+         WHERE o.ctid = there.ctid AND o.state = 'open'
         RETURNING 1
         """,
         expects="cc_id",

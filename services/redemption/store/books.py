@@ -34,12 +34,20 @@ LOAD = load_statement(
     {
         **INBOX_COLUMNS,
         "wallets": LOCK_WALLETS,
-        "lots": "SELECT array_agg(lot_id) FROM lot WHERE lot_id = ANY(:granted::uuid[])",
+        "lots": """
+            SELECT array_agg(k.lot_id)
+              FROM unnest(:granted::uuid[]) AS k (lot_id),
+                   LATERAL (SELECT FROM lot WHERE lot_id = k.lot_id OFFSET 0) AS known
+        """,
         "overdue": """
             SELECT array_agg(lot_id)
               FROM unnest(:dated::uuid[], :available_at::timestamptz[]) AS d (lot_id, available_at)
              WHERE NOT still_pending(available_at, service_now())""",
-        "claw_backs": "SELECT array_agg(claw_back_id) FROM claw_back WHERE claw_back_id = ANY(:claw_backs::uuid[])",
+        "claw_backs": """
+            SELECT array_agg(k.claw_back_id)
+              FROM unnest(:claw_backs::uuid[]) AS k (claw_back_id),
+                   LATERAL (SELECT FROM claw_back WHERE claw_back_id = k.claw_back_id OFFSET 0) AS known
+        """,
     }
 )
 

@@ -22,7 +22,8 @@ OPEN_LOTS = f"""
            LATERAL (SELECT * FROM lot WHERE program_id = m.program_id AND member_id = m.member_id
                        AND remaining > 0 OFFSET 0) AS l
     UNION ALL
-    SELECT {_COLUMNS} FROM lot l WHERE l.lot_id = ANY($3::uuid[])
+    SELECT {_COLUMNS}
+      FROM unnest($3::uuid[]) AS k (lot_id), LATERAL (SELECT * FROM lot WHERE lot_id = k.lot_id OFFSET 0) AS l
 """  # noqa: S608 - the columns are ours
 
 # Lots to post as available; in a wallet with a deficit every open lot, for what matures repays it.

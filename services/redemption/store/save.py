@@ -58,8 +58,9 @@ _WALLET_PARTS = (
               :lot_clawed_back::bigint[], :lot_set_off::bigint[], :lot_expired::bigint[], :lot_forfeited::bigint[],
               :lot_recalled::bigint[], :lot_posted::text[], :lot_available_at::timestamptz[])
               AS c (lot_id, remaining, reserved, redeemed, clawed_back, set_off, expired, forfeited, recalled,
-                    posted_state, available_at)
-         WHERE l.lot_id = c.lot_id
+                    posted_state, available_at),
+               LATERAL (SELECT ctid FROM lot WHERE lot_id = c.lot_id OFFSET 0) AS there
+         WHERE l.ctid = there.ctid
         RETURNING 1
         """,
         expects="lot",

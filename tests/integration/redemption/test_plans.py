@@ -20,6 +20,7 @@ from services.redemption.store.queries import (
 from services.redemption.store.save import SAVE_BATCH, SAVE_UNDER_LOCK
 from services.redemption.store.sweep import LOCK_DUE_WALLETS
 from tests.infrastructure.fixtures import Database
+from tests.infrastructure.plans import analyze_all, plan_of, read_whole
 from tests.integration.redemption.harness import Redemption, start, stop
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -75,18 +76,30 @@ async def crowded(module_database: Database) -> AsyncIterator[Redemption]:
     ],
 )
 async def test_the_plan_uses_the_index(crowded: Redemption, sql: str, indexes: list[str]) -> None:
-    parameters = max(int(number) for number in re.findall(r"\$(\d+)", sql))
-    async with crowded.running.pool.acquire() as connection, connection.transaction():
-        await connection.execute(f"PREPARE planned AS {sql}")
-        nothing = ", ".join(["NULL"] * parameters)
-        rows = await connection.fetch(f"EXPLAIN EXECUTE planned({nothing})")
-        await connection.execute("DEALLOCATE planned")
-    plan = "\n".join(row[0] for row in rows)
+    plan = await plan_of(crowded.running.pool, sql)
     for index in indexes:
         assert f"using {index}" in plan or f"on {index}" in plan, plan
     scanned = re.findall(r"Seq Scan on (\w+)", plan)
     small = {"partition_owner", "partition_offset", "claw_back", "inbox"}  # one row a partition, or empty here
     assert {table for table in scanned if not table.startswith("inbox_")} <= small, plan
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param(LOAD.sql, id="load a batch"),
+        pytest.param(OPEN_LOTS, id="open lots"),
+        pytest.param(SAVE_BATCH.sql, id="save a batch"),
+        pytest.param(SAVE_UNDER_LOCK.sql, id="save under lock"),
+    ],
+)
+async def test_a_plan_made_while_the_tables_were_empty_will_do_when_they_are_full(
+    redemption: Redemption, sql: str
+) -> None:
+    """A plan is kept until the next ANALYZE; meanwhile a table may grow from nothing to a hundred thousand rows."""
+    await analyze_all(redemption.running.pool)
+    plan = await plan_of(redemption.running.pool, sql)
+    assert [index for index in read_whole(plan) if not index.startswith("partition_")] == [], plan
 
 
 async def test_the_journal_page_needs_no_sort(crowded: Redemption) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime
 
 import asyncpg
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from shared.runtime import gate
 from shared.runtime.batch import Delivered, Desk, Fate, Outgoing
 from shared.runtime.gate import OWNER, GateShutError
-from shared.runtime.statement import Part, gated_statement
+from shared.runtime.statement import Part, gated_statement, maybe_microseconds, microseconds
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.services import eventually
 from tests.integration.runtime.harness import TOPIC, Ledger, batch, raw, record, started
@@ -158,3 +159,11 @@ async def test_a_batch_whose_reply_was_lost_is_known_by_its_offset(ledger: Ledge
     await run.post(batch(record("e1"), record("e3"), start=2))
     offsets = await ledger.offsets()
     assert (offsets["applied"], offsets["duplicate"], offsets["next_offset"]) == (3, 1, 4)
+
+
+@pytest.mark.parametrize("text", ["1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "2026-11-22T08:01:02.000003Z",
+                                  "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])  # fmt: skip
+async def test_an_instant_travels_as_microseconds_and_arrives_exactly(ledger: Ledger, text: str) -> None:
+    told = datetime.fromisoformat(text)
+    assert await ledger.running.pool.fetchval("SELECT instant($1)", microseconds(told)) == told
+    assert await ledger.running.pool.fetchval("SELECT instant($1)", maybe_microseconds(None)) is None

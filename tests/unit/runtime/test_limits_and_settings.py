@@ -58,7 +58,8 @@ def test_checking_alone_moves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", [{"clock_shift_seconds": 1}, {"clock_shift_seconds": -1}, {"crash_at": "after_poll"}]
+    "setting",
+    [{"clock_shift_seconds": 1}, {"clock_shift_seconds": -1}, {"crash_at": "after_poll"}, {"stop_at": "decided"}],
 )
 def test_production_refuses_what_only_tests_may_do(setting: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GREENPOINTS_ENVIRONMENT", raising=False)
@@ -100,3 +101,17 @@ def test_only_the_armed_crash_point_kills(monkeypatch: pytest.MonkeyPatch) -> No
     for point in crash_points.POINTS:
         crash_points.reach(point)
     assert len(killed) == 1
+
+
+def test_an_armed_crash_point_is_passed_alive_as_often_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr("os.kill", lambda _pid, number: killed.append(number))
+    try:
+        crash_points.arm("relay_read", after=2)
+        for passed in range(3):
+            assert len(killed) == 0, passed
+            crash_points.reach("after_poll")
+            crash_points.reach("relay_read")
+        assert len(killed) == 1
+    finally:
+        crash_points.arm("")
