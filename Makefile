@@ -2,7 +2,7 @@
 PYTHON ?= python3
 READY := .venv/.ready
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint lock clean
+.PHONY: help demo up test bench faults lint lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -13,8 +13,14 @@ demo: $(READY) ## start everything, replay traffic, show it live, audit it
 up: $(READY) ## run Kafka, PostgreSQL and the services until Ctrl-C
 	@.venv/bin/greenpoints up
 
-test: $(READY) ## lint, then unit, contract, integration and end-to-end tests
+test: $(READY) ## lint, then unit, contract, integration, end-to-end and short fault tests
 	@deploy/local/test.sh
+
+bench: $(READY) ## measure throughput, latency and memory against their targets; half an hour
+	@.venv/bin/python -m tests.benchmarks --json .state/bench.json
+
+faults: $(READY) ## the long fault run: 50,000 events, every kind of fault, a report
+	@.venv/bin/python -m tests.faults
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	@deploy/local/lint.sh

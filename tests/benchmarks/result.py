@@ -1,0 +1,19 @@
+"""Everything one run measured."""
+
+from dataclasses import dataclass, field
+
+from tests.benchmarks.comparison import Comparison, Plan
+from tests.benchmarks.latency import Latency
+from tests.benchmarks.machine import Machine
+from tests.benchmarks.memory import Memory
+from tests.benchmarks.sustained import Sustained
+
+
+@dataclass(slots=True)
+class Result:
+    plan: Plan
+    machine: Machine
+    comparisons: list[Comparison] = field(default_factory=list)
+    latency: Latency | None = None
+    memory: Memory | None = None
+    sustained: list[Sustained] = field(default_factory=list)

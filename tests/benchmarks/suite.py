@@ -1,0 +1,49 @@
+"""Which parts there are, and their order in one run."""
+
+from collections.abc import Sequence
+
+from deploy.local.processes import Say
+from tests.benchmarks import machine, profiled, report, report_spine
+from tests.benchmarks.comparison import PARTITIONS, Plan, compare
+from tests.benchmarks.events import SIZES
+from tests.benchmarks.latency import measure_latency
+from tests.benchmarks.memory import measure_memory
+from tests.benchmarks.result import Result
+from tests.benchmarks.stage import Stage, running_stage
+from tests.benchmarks.sustained import measure_sustained
+
+ALL_PARTS = ("throughput", "latency", "memory")
+PARTS = (*ALL_PARTS, "small")  # small: of the throughput only the small receipts, the headline
+
+
+async def run(plan: Plan, only: Sequence[str], sustained: int | None, profile: str | None, say: Say) -> Result:
+    """Measure what is asked, printing each table as soon as it stands."""
+    async with running_stage() as stage:
+        result = Result(plan, await machine.describe(stage))
+        for line in report.machine_lines(result.machine):
+            say(line)
+        if profile is not None:
+            say(await profiled.profile_worker(stage, plan, profile))
+            return result
+        await _measure(stage, result, only or (() if sustained else ALL_PARTS), say)
+        if sustained is not None:
+            result.sustained = await measure_sustained(stage, plan, sustained, say)
+            for line in report_spine.sustained_lines(result.sustained):
+                say(line)
+    return result
+
+
+async def _measure(stage: Stage, result: Result, parts: Sequence[str], say: Say) -> None:
+    if {"throughput", "small"} & set(parts):
+        for size in SIZES if "throughput" in parts else SIZES[:1]:
+            for partitions in PARTITIONS:
+                result.comparisons += await compare(stage, result.plan, size, partitions, say)
+                for line in report.comparison_lines(result.comparisons[-2:]):
+                    say(line)
+    if "latency" in parts:
+        result.latency = await measure_latency(stage, result.plan, say)
+        for line in report_spine.latency_lines(result.latency):
+            say(line)
+    if "memory" in parts:
+        result.memory = await measure_memory(stage, result.plan, say)
+        say(report_spine.memory_line(result.memory))
