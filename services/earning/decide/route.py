@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from services.earning.desk import EarningDesk, WaitingEntry
+from services.earning.desk import EarningDesk, MemberKey, WaitingEntry
 from shared.events.cloudevent import Rejected
 from shared.events.keys import member_key
 from shared.events.reason_codes import ReasonCode
@@ -46,11 +46,28 @@ def wait_for_turn(delivered: Delivered, desk: EarningDesk, program_id: str, memb
         return None  # nearly every event: nothing waits
     if event.event_key in desk.waiting:
         return end_wait(delivered, desk)
-    grace = timedelta(hours=newest_version(desk, program_id).pack.registration_grace_hours)
-    waits = member not in desk.members and delivered.recorded - delivered.arrival < grace
-    queues = desk.under_way[member] > 0 and delivered.topic != EFFECTS
-    if not waits and not queues:
+    grace = _grace(desk, program_id)
+    if member not in desk.members and delivered.recorded - delivered.arrival < grace:
+        _put_to_wait(delivered, desk, member, grace)
+        return Fate.FORWARDED
+    return queue_behind(delivered, desk, program_id, member_id)
+
+
+def queue_behind(delivered: Delivered, desk: EarningDesk, program_id: str, member_id: str) -> Fate | None:
+    """None unless earlier events of the member are still on their way back: then this one follows them."""
+    member = (program_id, member_id)
+    if not desk.under_way or desk.under_way[member] <= 0 or delivered.topic == EFFECTS:
         return None
+    send_on(_put_to_wait(delivered, desk, member, _grace(desk, program_id)), desk)
+    return Fate.FORWARDED
+
+
+def _grace(desk: EarningDesk, program_id: str) -> timedelta:
+    return timedelta(hours=newest_version(desk, program_id).pack.registration_grace_hours)
+
+
+def _put_to_wait(delivered: Delivered, desk: EarningDesk, member: MemberKey, grace: timedelta) -> WaitingEntry:
+    event, (program_id, member_id) = delivered.required_event, member
     entry = WaitingEntry(
         event_key=event.event_key,
         content_hash=event.content_hash,
@@ -65,9 +82,7 @@ def wait_for_turn(delivered: Delivered, desk: EarningDesk, program_id: str, memb
         new=True,
     )
     desk.waiting[event.event_key] = entry
-    if not waits:
-        send_on(entry, desk)
-    return Fate.FORWARDED
+    return entry
 
 
 def end_wait(delivered: Delivered, desk: EarningDesk) -> Fate | None:

@@ -4,7 +4,13 @@ from collections import defaultdict
 from typing import cast
 
 from services.earning.decide.decline import decide, tell_declined
-from services.earning.decide.route import end_wait, forward_if_misplaced, require_program, wait_for_turn
+from services.earning.decide.route import (
+    end_wait,
+    forward_if_misplaced,
+    queue_behind,
+    require_program,
+    wait_for_turn,
+)
 from services.earning.decide.take_back import open_claims, take_back
 from services.earning.desk import EarningDesk, ReceiptEntry, RefundReference, key_of_receipt
 from services.earning.domain.refund import Matching, claims_of, match_purchases, match_receipt
@@ -48,6 +54,8 @@ def _of_known_receipt(delivered: Delivered, refund: PurchaseRefunded, receipt: R
         return Fate.APPLIED
     key = member_key(receipt.program_id, receipt.member_id)
     if (fate := forward_if_misplaced(delivered, desk, key)) is not None:
+        return fate
+    if (fate := queue_behind(delivered, desk, receipt.program_id, receipt.member_id)) is not None:
         return fate
     matching = match_receipt(claims_of(refund), list(receipt.bought_lines()))
     taken = take_back(receipt, matching.matches, reference_of(delivered, refund), desk) if matching.matches else 0

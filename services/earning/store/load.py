@@ -86,7 +86,13 @@ LOAD = load_statement(
         """,
         "under_way": """
             SELECT json_agg(json_build_array(w.program_id, w.member_id))
-              FROM unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id),
+              FROM (SELECT * FROM unnest(:member_program::text[], :member_id::text[])
+                     UNION
+                    SELECT r.program_id, r.member_id
+                      FROM unnest(:receipt_alone::uuid[]) AS k (receipt_key),
+                           LATERAL (SELECT program_id, member_id FROM receipt
+                                     WHERE receipt_key = k.receipt_key OFFSET 0) AS r
+                   ) AS k (program_id, member_id),
                    LATERAL (SELECT * FROM waiting_event
                              WHERE program_id = k.program_id AND member_id = k.member_id AND sent_on OFFSET 0) AS w
         """,
@@ -113,6 +119,7 @@ def load_arguments(partition: int, events: Sequence[Delivered]) -> dict[str, obj
     buyers: dict[tuple[str, str], None] = {}
     new: dict[tuple[str, str], None] = {}
     receipts: dict[UUID, None] = {}
+    alone: dict[UUID, None] = {}  # named without their member
     skus: dict[tuple[str, str, str], None] = {}
     for delivered in events:
         body = delivered.required_event.data
@@ -123,7 +130,10 @@ def load_arguments(partition: int, events: Sequence[Delivered]) -> dict[str, obj
         if isinstance(body, MemberRegistered):
             new[body.program_id, body.member_id] = None
         elif body.receipt_id is not None:
-            receipts[key_of_receipt(body.program_id, body.merchant_id, body.receipt_id)] = None
+            key = key_of_receipt(body.program_id, body.merchant_id, body.receipt_id)
+            receipts[key] = None
+            if body.member_id is None:
+                alone[key] = None
         elif isinstance(body, PurchaseRefunded) and body.member_id is not None:
             for line in body.lines:
                 skus[body.program_id, body.member_id, line.sku] = None
@@ -139,6 +149,7 @@ def load_arguments(partition: int, events: Sequence[Delivered]) -> dict[str, obj
         "new_program": [program for program, _ in new],
         "new_member": [member for _, member in new],
         "receipt_key": list(receipts),
+        "receipt_alone": list(alone),
         "sku_program": [program for program, _, _ in skus],
         "sku_member": [member for _, member, _ in skus],
         "sku": [sku for _, _, sku in skus],

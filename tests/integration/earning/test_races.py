@@ -5,10 +5,14 @@ import random
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
+from services.earning.desk import key_of_receipt
+from shared.events.keys import member_key
 from tests.infrastructure.fixtures import Database
-from tests.infrastructure.till import purchase, refund
-from tests.integration.earning.harness import NOW, Earning, program, record, registration, started
+from tests.infrastructure.services import eventually
+from tests.infrastructure.till import MERCHANT, PROGRAM, purchase, refund
+from tests.integration.earning.harness import NOW, Earning, program, record, registration, returned, started
 
 DAY = timedelta(days=1)
 
@@ -29,11 +33,36 @@ async def test_one_receipt_for_two_members_at_once_earns_once(earning: Earning) 
 
 
 async def test_many_receipts_in_opposite_order_do_not_deadlock(earning: Earning) -> None:
+    """A deadlock would be retried, and cost a second: so nothing may be decided again but for the receipts themselves.
+
+    One receipt in the middle is kept from both until both wait: unsorted, each would by then hold half of them.
+    """
     await earning.register("ann")
     await earning.register("bea", partition=1)
     mine = [record(f"a{number}", purchase(f"r{number}", "ann", 6_000)) for number in range(200)]
     yours = [record(f"b{number}", purchase(f"r{number}", "bea", 6_000)) for number in range(200)]
-    await asyncio.gather(earning.post(*mine), earning.post(*reversed(yours), partition=1))
+    middle = key_of_receipt(PROGRAM, MERCHANT, "r100")
+    with capture_logs() as logs:
+        async with earning.running.pool.acquire() as third:
+            held = third.transaction()
+            await held.start()
+            await third.execute(
+                "INSERT INTO receipt (receipt_key, program_id, merchant_id, receipt_id, outcome) "
+                "VALUES ($1, $2, $3, 'r100', 'awaited')",
+                middle,
+                PROGRAM,
+                MERCHANT,
+            )
+            posts = asyncio.gather(earning.post(*mine), earning.post(*reversed(yours), partition=1))
+
+            async def both_wait() -> bool:
+                waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+                return bool(await earning.running.pool.fetchval(waiting) == 2)
+
+            await eventually("saves that wait", both_wait, seconds=20, pause=0.01)
+            await held.rollback()
+        await posts
+    assert [told["sqlstate"] for told in logs if told["event"] == "decided again"] == ["23505"]
     assert await earning.points() == (200 * 60, 0)
     await earning.assert_books_hold()
 
@@ -144,4 +173,30 @@ async def test_a_refund_that_waited_with_its_purchase_leaves_the_queue_when_it_i
     await earning.post(back)
     assert ("back", "clawed_back", None) in await earning.outcomes()
     assert await earning.points() == (60, 20)
+    await earning.assert_books_hold()
+
+
+@pytest.mark.parametrize("named", ["ann", None], ids=["with its member", "without"])
+async def test_a_later_refund_of_a_known_receipt_does_not_overtake_an_earlier_one(
+    earning: Earning, named: str | None
+) -> None:
+    """The purchase is back already, the first refund is not: whoever comes now has to follow it."""
+    whole = ("1", 6_000)
+    await earning.post(record("buy", purchase("r1", "ann", 6_000), ago=3 * DAY))
+    await earning.post(record("first", refund("f1", "r1", "ann", whole), ago=2 * DAY))
+    await earning.register("ann")
+    bought, first = await earning.outbox("earning.effects.v1")
+    await earning.post(returned(bought, NOW))
+    second = record("second", refund("f2", "r1", named, whole), ago=DAY, key=member_key(PROGRAM, "ann"))
+    await earning.post(second)
+    assert [event for event, _, _ in await earning.outcomes()] == ["buy"]
+    await earning.post(returned(first, NOW))
+    await earning.running.pool.execute("DELETE FROM outbox WHERE id <= $1", first["id"])
+    await earning.redeliver("earning.effects.v1")
+    assert await earning.outcomes() == [
+        ("buy", "granted", None),
+        ("first", "clawed_back", None),
+        ("second", "declined", "OVER_REFUND"),
+    ]
+    assert await earning.running.pool.fetchval("SELECT count(*) FROM waiting_event") == 0
     await earning.assert_books_hold()

@@ -82,6 +82,19 @@ async def test_rows_leave_in_order_per_key_and_only_after_the_acknowledgement(re
     assert {line["partition"]: line["acknowledged_offset"] for line in acknowledged} == last
 
 
+async def test_a_row_that_becomes_visible_late_is_published(relayed: Ledger) -> None:
+    """Its id was drawn before those of rows that have long gone."""
+    insert = INSERT_OUTBOX.arguments(outbox_arguments([row("slow", b"1")]))
+    async with relay(relayed), relayed.running.pool.acquire() as slow:
+        async with slow.transaction():
+            await slow.execute(INSERT_OUTBOX.sql, *insert)
+            await put(relayed, row("fast", b"2"))
+            await until_left(relayed, 0)
+        await until_left(relayed, 0)
+    records = await published(relayed)
+    assert (payloads(records, "slow"), payloads(records, "fast")) == ([b"1"], [b"2"])
+
+
 async def test_a_missing_topic_holds_back_its_own_rows_only(relayed: Ledger) -> None:
     """Even when such rows are more than the relay reads at a time."""
     stuck = [row("a", b"stuck", "no.such.topic") for _ in range(relayed.running.settings.relay_rows + 1)]
