@@ -38,11 +38,12 @@ class Account:
 class Child:
     """A started process whose output goes to a log file and whose pid is on record."""
 
-    def __init__(self, name: str, popen: subprocess.Popen[bytes], log: Path, record: Path) -> None:
+    def __init__(self, name: str, launch: Callable[[], subprocess.Popen[bytes]], log: Path, record: Path) -> None:
         self.name = name
         self.log = log
-        self._popen = popen
+        self._launch = launch
         self._record = record
+        self.start_again()
 
     @property
     def pid(self) -> int:
@@ -52,6 +53,14 @@ class Child:
     def exit_code(self) -> int | None:
         """None while it runs; negative = ended by that signal."""
         return self._popen.poll()
+
+    def start_again(self) -> None:
+        """The same command anew, for whoever ended it on purpose; call it from the main thread, as `start`."""
+        self._popen = self._launch()
+        self._record.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            started = psutil.Process(self._popen.pid).create_time()
+            self._record.write_text(json.dumps({"pid": self._popen.pid, "started": started}))
 
     def send(self, number: signal.Signals) -> None:
         if self._popen.poll() is None:
@@ -105,26 +114,25 @@ def start(
 
     log = log_path(state_dir, name)
     log.parent.mkdir(parents=True, exist_ok=True)
-    fresh = log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES
-    with log.open("wb" if fresh else "ab") as out:
-        popen = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **(env or {})},
-            cwd=cwd or "/",
-            start_new_session=True,
-            preexec_fn=before_exec,  # noqa: PLW1509 - a death signal can only be set between fork and exec
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-    record = _records(state_dir) / f"{name}.json"
-    record.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        record.write_text(json.dumps({"pid": popen.pid, "started": psutil.Process(popen.pid).create_time()}))
-    return Child(name, popen, log, record)
+
+    def launch() -> subprocess.Popen[bytes]:
+        fresh = log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES
+        with log.open("wb" if fresh else "ab") as out:
+            return subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                cwd=cwd or "/",
+                start_new_session=True,
+                preexec_fn=before_exec,  # noqa: PLW1509 - a death signal can only be set between fork and exec
+                user=account.uid if account else None,
+                group=account.gid if account else None,
+                extra_groups=[] if account else None,
+            )
+
+    return Child(name, launch, log, _records(state_dir) / f"{name}.json")
 
 
 async def run(

@@ -26,7 +26,7 @@ _JARS = "kafka-jars"
 class Stack:
     """Where Kafka and PostgreSQL answer, and the directory this run keeps its files in.
 
-    `pids` (name → pid) holds native processes only.
+    `pids` (name → pid, as first started) and `children` hold native processes only.
     """
 
     kafka: str
@@ -34,6 +34,7 @@ class Stack:
     kind: Literal["given", "docker", "native"]
     pids: Mapping[str, int]
     state_dir: Path
+    children: Mapping[str, processes.Child] = field(default_factory=dict, repr=False)
 
 
 def default_state_dir() -> Path:
@@ -82,8 +83,9 @@ async def native_stack(own: Path, *, ephemeral: bool, say: Say) -> AsyncIterator
             raise broker
         if isinstance(cluster, BaseException):
             raise cluster
-        pids = {"kafka": broker.child.pid, "postgresql": cluster.child.pid}
-        yield Stack(broker.bootstrap, cluster.admin_dsn, kind="native", pids=pids, state_dir=own)
+        children = {"kafka": broker.child, "postgresql": cluster.child}
+        pids = {name: child.pid for name, child in children.items()}
+        yield Stack(broker.bootstrap, cluster.admin_dsn, kind="native", pids=pids, state_dir=own, children=children)
 
 
 @asynccontextmanager

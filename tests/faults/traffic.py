@@ -1,0 +1,97 @@
+"""Seeded mixed traffic whose outcome is one and the same, however its partitions interleave.
+
+Earning owns three topics of one partition number and handles each in order, but their turns are anybody's guess; so
+are the turns of two partitions. Whatever hangs on that is left out here or kept apart, with the reason at its place
+(cases.py). The one race left in is the receipt that two members claim at once: `Pair`.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, time, timedelta
+from random import Random, SystemRandom
+
+from services.operator.traffic.sent import Expectation, Kind, Sent
+from services.operator.traffic.simulate import Shares, simulate
+from shared.events.kafka_binding import STRUCTURED_HEADERS
+from tests.faults.cases import Cases
+from tests.faults.record import Record, Traffic, Unit
+
+SEED = "GREENPOINTS_TEST_SEED"
+UNTIL = "GREENPOINTS_TEST_UNTIL"
+# Points of purchases older than the return window of 7 days mature at once, of younger ones not for days. In
+# between lies what might mature between two runs.
+_MATURED_BY = timedelta(days=8)
+_RECENT = timedelta(days=2)
+_ADJACENT_REPEATS = 40  # per thousand
+
+
+def drawn_seed() -> int:
+    """GREENPOINTS_TEST_SEED, else a new one."""
+    return int(os.environ.get(SEED) or SystemRandom().randrange(10**6))
+
+
+def drawn_until() -> datetime:
+    """GREENPOINTS_TEST_UNTIL (a date), else the midnight that began this day: no business time is later."""
+    day = os.environ.get(UNTIL)
+    return datetime.combine(
+        datetime.now(UTC).date() if day is None else datetime.fromisoformat(day).date(), time(), UTC
+    )
+
+
+def mixed_traffic(events: int, *, seed: int, until: datetime) -> Traffic:
+    """About `events` records in all: some seven in ten a fruit shop's day, the rest the awkward cases."""
+    random = Random(seed)  # noqa: S311 - repeatable, not secret
+    expectation = Expectation()
+    base: list[Record] = []
+    lanes: dict[str, list[Unit]] = {}
+    repeats: list[Record] = []
+    for part, days, end in ((0.5, 30, until - _MATURED_BY), (0.1, _RECENT.days, until)):
+        for sent in _shop(seed, int(events * part), days, end):
+            expectation.add(sent)
+            # Registered before the fire: who waits and who does not would be a race, and then a repeated refund
+            # of a receipt that has just come back could overtake the first one.
+            if sent.kind is Kind.REGISTRATION:
+                base.append(_record(sent, random))
+                continue
+            unit = _unit(sent, random)
+            lanes.setdefault(sent.key, []).append(unit)
+            if sent.kind is not Kind.POISON:  # each record of poison is a dead letter of its own
+                repeats.append(unit[0])
+    plain = len(base) + sum(len(unit) for lane in lanes.values() for unit in lane)
+    cases = Cases(random, f"{seed:x}-{int(until.timestamp()):x}", until)
+    cases.fill(events - plain)
+    base += cases.base
+    random.shuffle(base)  # nobody has two records in it whose order matters
+    fire = _merged([*lanes.values(), *cases.lanes], random)
+    return Traffic(seed, until, base, cases.base_spends, fire, cases.spends, cases.pairs, repeats, expectation.members)
+
+
+def _shop(seed: int, purchases: int, days: int, until: datetime) -> Iterable[Sent]:
+    return simulate(
+        seed=seed,
+        members=max(10, purchases // 15),
+        purchases=purchases,
+        until=until,
+        days=days,
+        shares=Shares(refunded=80, anonymous=20, duplicate=30, poison=8),
+    )
+
+
+def _unit(sent: Sent, random: Random) -> Unit:
+    """The event, now and then twice in a row, perhaps in the other content mode: it still is one event."""
+    times = 2 if random.randrange(1000) < _ADJACENT_REPEATS and sent.kind is not Kind.POISON else 1
+    return tuple(_record(sent, random) for _ in range(times))
+
+
+def _record(sent: Sent, random: Random) -> Record:
+    if random.random() < 0.5:
+        return Record(sent.topic, sent.key.encode(), sent.structured(), STRUCTURED_HEADERS)
+    return Record(sent.topic, sent.key.encode(), sent.data, tuple(sent.binary_headers()))
+
+
+def _merged(lanes: Sequence[Sequence[Unit]], random: Random) -> list[Record]:
+    """Shuffled across lanes, in order within each."""
+    turns = [place for place, lane in enumerate(lanes) for _ in lane]
+    random.shuffle(turns)
+    positions = [iter(lane) for lane in lanes]
+    return [record for place in turns for record in next(positions[place])]
