@@ -33,6 +33,15 @@ _PLACE = "topic = 'points.grants.v1' AND partition = split_part('{hit}', '@', 1)
 
 CORRUPTIONS = (
     _case(
+        "an event that waits although it was decided",
+        "sent on",
+        """INSERT INTO earning.waiting_event (event_key, content_hash, program_id, member_id, event_type, arrival,
+                                              deadline, record_key, record_value, headers, sent_on)
+           SELECT event_key, content_hash, 'fruit-shop', 'm', 't', event_time, event_time, '', '', '[]', true
+             FROM earning.inbox LIMIT 1 RETURNING event_key""",
+        "DELETE FROM earning.waiting_event WHERE event_key = '{hit}'",
+    ),
+    _case(
         "points from nowhere in a lot",
         ("points equation", "lots and journal"),
         "UPDATE redemption.lot SET remaining = remaining + 1 WHERE lot_id = {lot} RETURNING lot_id",

@@ -32,27 +32,40 @@ async def test_one_receipt_for_two_members_at_once_earns_once(earning: Earning) 
     await earning.assert_books_hold()
 
 
-async def test_many_receipts_in_opposite_order_do_not_deadlock(earning: Earning) -> None:
+@pytest.mark.parametrize(
+    ("others", "hold"),
+    [
+        (
+            "purchases",
+            "INSERT INTO receipt_line (receipt_key, line_id, position, program_id, sku, event_time, quantity, net_minor) "
+            "VALUES ($1, '1', 0, $2, 'apple-1', now(), 1, 6000)",
+        ),
+        (
+            "refunds",
+            "INSERT INTO receipt (receipt_key, program_id, merchant_id, receipt_id, outcome) "
+            "VALUES ($1, $2, 'm', 'r100', 'awaited')",
+        ),
+    ],
+    ids=["purchases", "refunds"],
+)
+async def test_many_receipts_in_opposite_order_do_not_deadlock(earning: Earning, others: str, hold: str) -> None:
     """A deadlock would be retried, and cost a second: so nothing may be decided again but for the receipts themselves.
 
-    One receipt in the middle is kept from both until both wait: unsorted, each would by then hold half of them.
+    A row in the middle is kept from both until both wait: unsorted, each would by then hold half of the others.
     """
     await earning.register("ann")
     await earning.register("bea", partition=1)
-    mine = [record(f"a{number}", purchase(f"r{number}", "ann", 6_000)) for number in range(200)]
-    yours = [record(f"b{number}", purchase(f"r{number}", "bea", 6_000)) for number in range(200)]
-    middle = key_of_receipt(PROGRAM, MERCHANT, "r100")
+    numbers = range(200)
+    mine = [record(f"a{number}", purchase(f"r{number}", "ann", 6_000), ago=2 * DAY) for number in numbers]
+    if others == "purchases":
+        yours = [record(f"b{number}", purchase(f"r{number}", "bea", 6_000)) for number in numbers]
+    else:
+        yours = [record(f"b{number}", refund(f"f{number}", f"r{number}", None, ("1", 6_000))) for number in numbers]
     with capture_logs() as logs:
         async with earning.running.pool.acquire() as third:
             held = third.transaction()
             await held.start()
-            await third.execute(
-                "INSERT INTO receipt (receipt_key, program_id, merchant_id, receipt_id, outcome) "
-                "VALUES ($1, $2, $3, 'r100', 'awaited')",
-                middle,
-                PROGRAM,
-                MERCHANT,
-            )
+            await third.execute(hold, key_of_receipt(PROGRAM, MERCHANT, "r100"), PROGRAM)
             posts = asyncio.gather(earning.post(*mine), earning.post(*reversed(yours), partition=1))
 
             async def both_wait() -> bool:
@@ -62,8 +75,9 @@ async def test_many_receipts_in_opposite_order_do_not_deadlock(earning: Earning)
             await eventually("saves that wait", both_wait, seconds=20, pause=0.01)
             await held.rollback()
         await posts
-    assert [told["sqlstate"] for told in logs if told["event"] == "decided again"] == ["23505"]
-    assert await earning.points() == (200 * 60, 0)
+    assert {told["sqlstate"] for told in logs if told["event"] == "decided again"} == {"23505"}
+    await earning.redeliver("earning.effects.v1")
+    assert (await earning.points())[0] - (await earning.points())[1] == (200 * 60 if others == "purchases" else 0)
     await earning.assert_books_hold()
 
 
