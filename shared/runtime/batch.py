@@ -145,15 +145,14 @@ class Batch:
             missing.append((expected, self.to_offset))
         return missing
 
-    def singles(self) -> list["Batch"]:
-        """The same offsets, one record at a time: how a failing batch finds the record that fails it."""
-        pieces: list[Batch] = []
-        start = self.from_offset
-        for delivered in self.delivered:
-            end = delivered.offset + 1
-            pieces.append(Batch(self.topic, self.partition, start, end, (delivered,)))
-            start = end
-        return pieces
+    def halves(self) -> "tuple[Batch, Batch]":
+        """The same offsets in two parts: so a failing batch comes to the record that fails it. Needs two records."""
+        first, second = self.delivered[: len(self.delivered) // 2], self.delivered[len(self.delivered) // 2 :]
+        cut = first[-1].offset + 1
+        return (
+            Batch(self.topic, self.partition, self.from_offset, cut, first),
+            Batch(self.topic, self.partition, cut, self.to_offset, second),
+        )
 
 
 def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:

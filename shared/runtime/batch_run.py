@@ -52,13 +52,15 @@ class BatchRun(Generic[DeskT]):
 
     async def post(self, batch: Batch) -> None:
         """Commit the batch exactly once. Raises GateShutError; an outage of the database passes through."""
-        if len(batch.delivered) > 1:
-            for _ in range(_TRIES_TOGETHER):
-                if await self._tried(batch, {}) is None:
-                    return
-            log.info("batch goes event by event", topic=batch.topic, partition=batch.partition)
-        for single in batch.singles():
-            await self._post_single(single)
+        if len(batch.delivered) == 1:
+            await self._post_single(batch)
+            return
+        for _ in range(_TRIES_TOGETHER):
+            if await self._tried(batch, {}) is None:
+                return
+        log.info("batch goes in halves", topic=batch.topic, partition=batch.partition, records=len(batch.delivered))
+        for half in batch.halves():
+            await self.post(half)
 
     async def _post_single(self, batch: Batch) -> None:
         """One record alone: what still fails here is this record's own fault and becomes a dead letter."""

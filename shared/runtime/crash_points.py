@@ -25,7 +25,7 @@ _freezing = ""
 
 def arm(point: str, after: int = 0) -> None:
     """Arm one point, to be passed `after` times first; the settings refuse it in production."""
-    global _armed, _passes  # noqa: PLW0603 - one process, one armed point
+    global _armed, _passes
     if point and point not in POINTS:
         raise ValueError(f"Unknown crash point {point!r}; the points are {', '.join(POINTS)}.")
     _armed, _passes = point, after

@@ -4,6 +4,7 @@ from shared.runtime.gate import BATCH_GATE
 from shared.runtime.ledger import BATCH_PARTS
 from shared.runtime.statement import Part, gated_statement
 
+# Rows go in sorted by key, in every table: two partitions that meet on a receipt then wait for each other in one order.
 # Rows to change are found key by key (LATERAL … OFFSET 0, see the runtime's ledger.py) and changed where they lie; one
 # that another transaction moves meanwhile is missed, and the part's `expects` makes the batch decide again.
 PARTS = (
@@ -100,6 +101,7 @@ PARTS = (
         SELECT receipt_key, line_id, position, program_id, member_id, sku, instant(event_time), quantity,
                net_minor, refunded_quantity, refunded_net_minor
           FROM gate, unnest(:lines::line_row[])
+         ORDER BY receipt_key, line_id
         """,
     ),
     Part(
@@ -124,6 +126,7 @@ PARTS = (
         SELECT event_key, program_id, member_id, event_type, event_source, event_id, instant(event_time),
                instant(arrival), outcome, code, would_have_earned, receipt_key, correlation_id
           FROM gate, unnest(:decisions::decision_row[])
+         ORDER BY event_key
         """,
     ),
     Part(
@@ -136,6 +139,7 @@ PARTS = (
                cost_minor, cost_returned_minor, lines::json, rule_version, instant(event_time),
                instant(available_at), instant(expires_at), correlation_id
           FROM gate, unnest(:grants::grant_row[])
+         ORDER BY grant_id
         """,
     ),
     Part(
@@ -160,6 +164,7 @@ PARTS = (
         SELECT c.* FROM gate, unnest(:cb_id::uuid[], :cb_grant::uuid[], :cb_event::uuid[], :cb_program::text[],
                                      :cb_member::text[], :cb_refund::text[], :cb_points::bigint[],
                                      :cb_cost::bigint[]) AS c
+         ORDER BY 1
         """,
     ),
     Part(
@@ -174,6 +179,7 @@ PARTS = (
                    :cl_index::integer[], :cl_line::text[], :cl_sku::text[], :cl_quantity::integer[],
                    :cl_net::bigint[], :cl_points::bigint[], :cl_voucher::bigint[], :cl_state::text[],
                    :cl_settled::uuid[]) AS c
+         ORDER BY 1
         """,
     ),
     Part(

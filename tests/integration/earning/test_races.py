@@ -37,7 +37,8 @@ async def test_one_receipt_for_two_members_at_once_earns_once(earning: Earning) 
     [
         (
             "purchases",
-            "INSERT INTO receipt_line (receipt_key, line_id, position, program_id, sku, event_time, quantity, net_minor) "
+            "INSERT INTO receipt_line "
+            "(receipt_key, line_id, position, program_id, sku, event_time, quantity, net_minor) "
             "VALUES ($1, '1', 0, $2, 'apple-1', now(), 1, 6000)",
         ),
         (

@@ -30,13 +30,18 @@ def test_gaps_are_what_kafka_did_not_deliver() -> None:
     assert holed.gaps() == [(10, 12), (14, 17), (18, 20)]
 
 
-def test_singles_cover_the_same_offsets() -> None:
+def test_halves_cover_the_same_offsets() -> None:
     whole = batch(record("a"), record("b"), record("c"), start=5)
     spread = [each._replace(offset=place) for each, place in zip(whole.delivered, (7, 8, 11), strict=True)]
-    holed = replace(whole, to_offset=12, delivered=spread)
-    singles = holed.singles()
-    assert [(one.from_offset, one.to_offset) for one in singles] == [(5, 8), (8, 9), (9, 12)]
-    assert [gap for one in singles for gap in one.gaps()] == holed.gaps()
+    holed = replace(whole, to_offset=13, delivered=spread)
+    first, second = holed.halves()
+    assert [(half.from_offset, half.to_offset) for half in (first, second, *second.halves())] == [
+        (5, 8),
+        (8, 13),
+        (8, 9),
+        (9, 13),
+    ]
+    assert [gap for half in (first, *second.halves()) for gap in half.gaps()] == holed.gaps()
 
 
 @pytest.mark.parametrize(
