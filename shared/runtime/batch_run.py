@@ -106,9 +106,12 @@ class BatchRun(Generic[DeskT]):
                         async with connection.transaction():
                             if prepare is not None:
                                 await prepare(connection)
-                            await self._through(connection, batch, poison)
+                            postings = await self._through(connection, batch, poison)
                     else:
-                        await self._through(connection, batch, poison)
+                        postings = await self._through(connection, batch, poison)
+                    crash_points.reach("committed_reply_unread")
+                self._limit.count(postings)
+                telemetry.count_fates(self._service.name, batch.topic, postings.fates)
                 return
             except HandlerFailedError as failed:
                 poison[failed.letter.delivered.offset] = failed.letter
@@ -116,7 +119,7 @@ class BatchRun(Generic[DeskT]):
                 prepare = again.prepare
                 log.debug("deciding again", reason=str(again))
 
-    async def _through(self, connection: Connection, batch: Batch, poison: dict[int, DeadLetter]) -> None:
+    async def _through(self, connection: Connection, batch: Batch, poison: dict[int, DeadLetter]) -> Postings:
         events = [
             delivered for delivered in batch.delivered if delivered.event is not None and delivered.offset not in poison
         ]
@@ -134,9 +137,7 @@ class BatchRun(Generic[DeskT]):
         crash_points.reach_in_statement()
         if not await self._books.save(connection, postings, self._epoch, desk):
             raise GateShutError(f"{batch.topic}/{batch.partition}@{batch.from_offset}")
-        crash_points.reach("committed_reply_unread")
-        self._limit.count(postings)
-        telemetry.count_fates(self._service.name, batch.topic, postings.fates)
+        return postings
 
     def _decide(self, delivered: Delivered, desk: DeskT, seen: dict[object, bytes], postings: Postings) -> None:
         """One event in its turn; the next one sees what it decided."""

@@ -15,7 +15,7 @@ class Joining(Fault):
     """Two workers of each service come and go by SIGTERM and by SIGKILL, always mid-batch; in the end two are there."""
 
     name = "joining and leaving"
-    seconds = 9.0
+    seconds = 8.0
 
     def __init__(self, rounds: int = 1) -> None:
         self._rounds = rounds

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from shared.runtime.postgres import CONNECTION_LOST
+
 _EVERY_SECONDS = 0.1
 _WINDOW_SECONDS = 1.0  # a rate is an average over so long
 _BEFORE_SECONDS = 3.0
@@ -132,7 +134,7 @@ async def watching(audit_dsn: str) -> AsyncIterator[Progress]:
 async def _watch(audit_dsn: str, progress: Progress) -> None:
     loop = asyncio.get_running_loop()
     while True:
-        with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(*CONNECTION_LOST, asyncpg.PostgresError):
             connection = await asyncpg.connect(audit_dsn, timeout=5)
             try:
                 while True:

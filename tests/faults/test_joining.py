@@ -10,7 +10,7 @@ from shared.runtime.partitioner import partition_of
 from tests.faults.course import Outcome
 from tests.faults.joining import Joining
 from tests.faults.settled import settled
-from tests.faults.zombie import frozen, read_claims, said, thaw
+from tests.faults.zombie import Zombies, frozen, read_claims, said, thaw
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.services import Services, eventually, producer, running_services
 from tests.infrastructure.till import PROGRAM, Till, purchase
@@ -18,9 +18,9 @@ from tests.infrastructure.till import PROGRAM, Till, purchase
 MEMBERS = [f"m{number}" for number in range(24)]  # enough that every partition has one
 
 
-async def test_workers_join_and_leave_mid_batch(fought: Callable[..., Awaitable[Outcome]]) -> None:
-    outcome = await fought(Joining())
-    assert len(outcome.notes) == 6
+async def test_workers_freeze_and_wake_join_and_leave_mid_batch(fought: Callable[..., Awaitable[Outcome]]) -> None:
+    outcome = await fought(Zombies(), Joining())
+    assert len(outcome.notes) == 2 + 6
 
 
 async def test_two_workers_claim_one_receipt_for_two_members(

@@ -1,7 +1,7 @@
 """A worker wakes past its session: what it had decided changes nothing, also where only the epoch can tell."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 import pytest_asyncio
@@ -10,9 +10,8 @@ from deploy.local.stack import Stack
 from services.operator.program import apply_shipped
 from shared.events.keys import member_key
 from shared.runtime.partitioner import partition_of
-from tests.faults.course import Outcome
 from tests.faults.settled import settled
-from tests.faults.zombie import GATE_SHUT, Zombies, begun, claimed, frozen, read_claims, said, stop_settings, thaw
+from tests.faults.zombie import GATE_SHUT, begun, claimed, frozen, read_claims, said, stop_settings, thaw
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.services import Services, eventually, producer, running_services
 from tests.infrastructure.till import PROGRAM, Till, purchase, refund
@@ -85,11 +84,6 @@ async def test_only_the_epoch_stops_a_registration_overtaken_by_a_grant(services
         assert (await read_claims(services, "redemption")).offsets == now.offsets, "the late batch moved an offset"
         thaw(services, "redemption-1")
         await settled(services, granted=60)
-
-
-async def test_zombies_amid_traffic(fought: Callable[..., Awaitable[Outcome]]) -> None:
-    outcome = await fought(Zombies())
-    assert len(outcome.notes) == 2
 
 
 async def test_a_frozen_worker_does_not_keep_its_wallets_locked(services: Services, till: Till) -> None:

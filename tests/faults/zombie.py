@@ -90,7 +90,10 @@ async def begun(start: Coroutine[Any, Any, None], services: Services, name: str)
 
 
 class Zombies(Fault):
-    """A worker of each service freezes with decided work, wakes when another has its partitions, and finds out."""
+    """A worker of each service freezes with decided work, wakes when another has its partitions, and finds out.
+
+    The other one dies in the end, so that the one that woke has to work again.
+    """
 
     name = "zombies"
     seconds = 8.0
@@ -121,6 +124,7 @@ class Zombies(Fault):
             thaw(services, service)
             await found_out(services, service)
             course.note(f"{service}: frozen at epoch {max(before.epochs.values()) + 1}, its late batch refused")
+        await course.kill(heir)
 
 
 async def found_out(services: Services, name: str, *, seconds: float = 30) -> None:

@@ -115,30 +115,33 @@ LOAD = load_statement(
 
 def load_arguments(partition: int, events: Sequence[Delivered]) -> dict[str, object]:
     """Which members, receipts and SKUs the batch's events touch."""
-    members: dict[tuple[str, str], None] = {}
-    buyers: dict[tuple[str, str], None] = {}
-    new: dict[tuple[str, str], None] = {}
-    receipts: dict[UUID, None] = {}
-    alone: dict[UUID, None] = {}  # named without their member
-    skus: dict[tuple[str, str, str], None] = {}
+    members: set[tuple[str, str]] = set()
+    buyers: set[tuple[str, str]] = set()
+    new: set[tuple[str, str]] = set()
+    receipts: set[UUID] = set()
+    alone: set[UUID] = set()  # named without their member
+    skus: set[tuple[str, str, str]] = set()
+    programs: set[str] = set()
     for delivered in events:
         body = delivered.required_event.data
-        if not isinstance(body, PurchaseCompleted | PurchaseRefunded | PurchaseDelivered | MemberRegistered):
-            continue
-        if body.member_id is not None:
-            members[body.program_id, body.member_id] = None
-        if isinstance(body, MemberRegistered):
-            new[body.program_id, body.member_id] = None
-        elif body.receipt_id is not None:
-            key = key_of_receipt(body.program_id, body.merchant_id, body.receipt_id)
-            receipts[key] = None
-            if body.member_id is None:
-                alone[key] = None
-        elif isinstance(body, PurchaseRefunded) and body.member_id is not None:
-            for line in body.lines:
-                skus[body.program_id, body.member_id, line.sku] = None
-        if isinstance(body, PurchaseCompleted) and body.member_id is not None:
-            buyers[body.program_id, body.member_id] = None
+        programs.add(getattr(body, "program_id", ""))
+        if isinstance(body, PurchaseCompleted):
+            receipts.add(key_of_receipt(body.program_id, body.merchant_id, body.receipt_id))
+            if body.member_id is not None:
+                buyers.add((body.program_id, body.member_id))
+        elif isinstance(body, PurchaseRefunded | PurchaseDelivered):
+            if body.member_id is not None:
+                members.add((body.program_id, body.member_id))
+            if body.receipt_id is not None:
+                key = key_of_receipt(body.program_id, body.merchant_id, body.receipt_id)
+                receipts.add(key)
+                if body.member_id is None:
+                    alone.add(key)
+            elif isinstance(body, PurchaseRefunded) and body.member_id is not None:
+                skus.update((body.program_id, body.member_id, line.sku) for line in body.lines)
+        elif isinstance(body, MemberRegistered):
+            new.add((body.program_id, body.member_id))
+    members |= buyers | new
     return {
         "partition": partition,
         "event_keys": [delivered.required_event.event_key for delivered in events],
@@ -153,10 +156,7 @@ def load_arguments(partition: int, events: Sequence[Delivered]) -> dict[str, obj
         "sku_program": [program for program, _, _ in skus],
         "sku_member": [member for _, member, _ in skus],
         "sku": [sku for _, _, sku in skus],
-        "programs": list(
-            {program for program, _ in members}
-            | {getattr(delivered.required_event.data, "program_id", "") for delivered in events}
-        ),
+        "programs": list(programs),
     }
 
 

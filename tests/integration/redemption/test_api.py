@@ -1,11 +1,16 @@
 """Balance, history, spending and look-through as a caller sees them."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
+import asyncpg
 import pytest
 
 from services.redemption.sweep_maturity import sweep_maturity
 from shared.events.points_redeemed import PointsRedeemed
+from tests.infrastructure.services import eventually
 from tests.integration.redemption.harness import (
     PROGRAM,
     Redemption,
@@ -85,11 +90,54 @@ async def test_a_refusal_names_the_amounts_in_both_languages_and_is_kept(redempt
     await redemption.assert_books_hold()
 
 
+@asynccontextmanager
+async def no_redemption_is_written(redemption: Redemption) -> AsyncIterator[None]:
+    """Requests begin, lock and read meanwhile, and wait with what they have decided until it ends."""
+    third = await asyncpg.connect(redemption.running.settings.database.get_secret_value())
+    try:
+        async with third.transaction():
+            await third.execute("LOCK TABLE allocation IN SHARE MODE")
+            yield
+    finally:
+        await third.close()
+
+
+async def until_waiting(redemption: Redemption, number: int, unless: "asyncio.Future[Any] | None" = None) -> None:
+    """Wait until so many transactions wait for locks, or until `unless` is done, which then did not wait."""
+
+    async def look() -> bool:
+        waiting = await redemption.running.pool.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(waiting == number) or (unless is not None and unless.done())
+
+    await eventually(f"{number} transactions that wait", look, seconds=20, pause=0.01)
+
+
 async def test_the_last_points_have_one_winner(redemption: Redemption) -> None:
+    """Nobody can write before all have begun: who had not locked the wallet has read it by then."""
     await redemption.post(grant("r1", 100), grant("r2", 60))
-    answers = await asyncio.gather(*(redemption.spend(100, f"till-{n}") for n in range(12)))
-    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11
+    async with no_redemption_is_written(redemption):
+        spending = asyncio.gather(*(redemption.spend(100, f"till-{n}") for n in range(6)))
+        await until_waiting(redemption, 6)
+    answers = await spending
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 5
     assert (await redemption.balance())["available"] == 60
+    await redemption.assert_books_hold()
+
+
+async def test_a_claw_back_waits_for_a_request_that_has_read_the_wallet(redemption: Redemption) -> None:
+    await redemption.post(grant("r1", 100))
+    async with no_redemption_is_written(redemption):
+        spending = asyncio.ensure_future(redemption.spend(60, "till-1"))
+        await until_waiting(redemption, 1)
+        taking = asyncio.ensure_future(redemption.post(clawed_back("f1", 80, of="r1")))
+        await until_waiting(redemption, 2, unless=taking)
+        assert not taking.done()
+    assert (await spending).status_code == 201
+    await taking
+    shown = await redemption.balance()
+    assert (shown["redeemed"], shown["clawed_back"], shown["deficit"], shown["available"]) == (60, 80, 40, 0)
     await redemption.assert_books_hold()
 
 
