@@ -2,7 +2,7 @@
 PYTHON ?= python3
 READY := .venv/.ready
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench faults lint lock clean
+.PHONY: help demo up test bench faults planted lint lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -21,6 +21,9 @@ bench: $(READY) ## measure throughput, latency and memory against their targets;
 
 faults: $(READY) ## the long fault run: 50,000 events, every kind of fault, a report
 	@.venv/bin/python -m tests.faults
+
+planted: $(READY) ## plant bugs in copies of the tree and show which test catches each; NAMES="…" chooses
+	@.venv/bin/python -m tests.faults.planted $(NAMES)
 
 lint: $(READY) ## ruff, mypy --strict, import contracts
 	@deploy/local/lint.sh
