@@ -9,7 +9,7 @@ from typing import Generic
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeError
 
 from shared.events.topics import load_topics
 from shared.runtime import readable_records
@@ -25,6 +25,11 @@ class WorkerStoppedError(Exception):
     """The worker refuses to go on; the sentence says why and what to do."""
 
 
+def _is_the_clients(error: Exception) -> bool:
+    """A named Kafka error says what is wrong; these only that the client broke, as it may when its broker goes away."""
+    return type(error) is KafkaError or "the handler is closed" in str(error)
+
+
 class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
     """Runs until cancelled, or until something that no retry mends."""
 
@@ -33,13 +38,17 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
         self._running = running
         self._feed = feed
         self._slots: dict[int, tuple[Slot[DeskT], asyncio.Task[None]]] = {}
-        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         readable_records.install()  # a slot that meets a header name that is not UTF-8 switches it on
-        settings = running.settings
+        self._begin()
+
+    def _begin(self) -> None:
+        """A client of its own for each beginning."""
+        settings = self._running.settings
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=settings.kafka,
-            group_id=service.name,
-            group_instance_id=f"{service.name}-{settings.ordinal}",
+            group_id=self._service.name,
+            group_instance_id=f"{self._service.name}-{settings.ordinal}",
             partition_assignment_strategy=(RangePartitionAssignor,),
             enable_auto_commit=False,
             isolation_level="read_committed",  # an aborted transaction of a till was never said
@@ -58,8 +67,21 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Raises WorkerStoppedError with a sentence when going on would be wrong."""
-        await self._consumer.start()
+        began_again = False
+        while True:
+            try:
+                await self._consume()
+            except (KafkaError, RuntimeError) as error:
+                if not _is_the_clients(error) and not (began_again and isinstance(error, KafkaConnectionError)):
+                    raise
+                log.warning("Kafka client broke, taking a new one", service=self._service.name, error=repr(error))
+                began_again = True
+                await asyncio.sleep(1)
+                self._begin()
+
+    async def _consume(self) -> None:
         try:
+            await self._consumer.start()
             await self._refuse_other_partition_counts()
             self._consumer.subscribe(list(self._service.topics), listener=self)
             await self._failed

@@ -1,0 +1,68 @@
+"""The consumer of a process, with real Kafka: what breaks in the client does not end the worker."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from shared.runtime.batch import Desk
+from shared.runtime.program_feed import ProgramFeed
+from shared.runtime.service import Running
+from shared.runtime.worker import Worker
+from tests.infrastructure.services import eventually, producer
+from tests.integration.runtime.harness import TOPIC, Ledger, record
+
+
+@asynccontextmanager
+async def working(ledger: Ledger, kafka: str, name: str) -> AsyncIterator[tuple[Worker[Desk], "asyncio.Task[None]"]]:
+    """A worker with a group of its own, at work."""
+    service = replace(ledger.service, name=name)
+    settings = ledger.running.settings.model_copy(update={"kafka": kafka, "session_milliseconds": 6000})
+    running: Running = replace(ledger.running, settings=settings)
+    feed = ProgramFeed(running, None)
+    await feed.start()
+    worker = Worker(service, running, feed)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker, task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await feed.stop()
+
+
+@pytest.mark.parametrize(
+    "breaks", [RuntimeError("unable to perform operation; the handler is closed"), ValueError("whatever")]
+)
+async def test_a_broken_client_is_replaced(ledger: Ledger, fresh_topics: str, unique: str, breaks: Exception) -> None:
+    """Seen when a broker went away: the client's coordination ended for good with an error of its own."""
+
+    async def lookup(*_: object) -> Any:
+        raise breaks
+
+    async with working(ledger, fresh_topics, f"worker-{unique}") as (worker, task), producer(fresh_topics) as till:
+
+        async def send(event_id: str) -> None:
+            told = record(event_id)
+            await till.send_and_wait(TOPIC, told.value, key=told.key, headers=list(told.headers))
+
+        async def applied(events: int) -> None:
+            async def there() -> bool:
+                assert not task.done()
+                return await ledger.count("inbox") == events
+
+            await eventually(f"inbox of {events}", there, seconds=30)
+
+        await send("first")
+        await applied(1)
+        coordinator: Any = worker._consumer._coordinator
+        coordinator._client.coordinator_lookup = lookup
+        coordinator.coordinator_dead()
+        await send("second")
+        await applied(2)
+        assert worker._consumer._coordinator is not coordinator
