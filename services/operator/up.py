@@ -20,6 +20,7 @@ from shared.events.topics import built_services
 
 # In the order events flow, which is the order they are stopped in.
 PREFERRED_PORTS = {"gateway": 8080, "earning": 8081, "redemption": 8082}
+WITH_RELAY = ("earning", "redemption")  # in processes of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +62,27 @@ async def running_greenpoints(
             name: processes.chosen_port(f"The {name} service", None if ephemeral else preferred, say)
             for name, preferred in PREFERRED_PORTS.items()
         }
-        wanted = [
-            Process(
+
+        def process(name: str, service: str, roles: str, port: int) -> Process:
+            return Process(
                 name,
-                (sys.executable, "-m", f"services.{name}"),
+                (sys.executable, "-m", f"services.{service}"),
                 {
                     "GREENPOINTS_ENVIRONMENT": "demo",
                     **(environment or {}),
                     "GREENPOINTS_KAFKA": stack.kafka,
-                    "GREENPOINTS_DATABASE": dsns[name],
+                    "GREENPOINTS_DATABASE": dsns[service],
                     "GREENPOINTS_HTTP_HOST": "127.0.0.1",
                     "GREENPOINTS_HTTP_PORT": str(port),
                     "GREENPOINTS_OPERATOR_TOKEN": token,
+                    "GREENPOINTS_ROLES": roles,
                 },
                 ready_url=f"http://127.0.0.1:{port}/readyz",
             )
-            for name, port in ports.items()
-        ]
+
+        wanted = [process(name, name, "consume,serve", port) for name, port in ports.items()]
+        # a relay beside a worker that is busy waits for its turn: alone it keeps up, and p99 halves
+        wanted += [process(f"{name}-relay", name, "relay,serve", processes.free_port()) for name in WITH_RELAY]
         async with Supervisor(wanted, stack.state_dir, say) as supervisor:
             urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
             with recorded_run(stack.state_dir, LocalRun(urls, stack.kafka, dsns, token)):

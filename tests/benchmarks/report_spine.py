@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 from tests.benchmarks.latency import Latency, Spread
 from tests.benchmarks.memory import Memory
+from tests.benchmarks.spine import WORKING
 from tests.benchmarks.sustained import Sustained, Window
 
 LATENCY_TARGET = 500.0
 _HEAD = (
     f"{'s':>6}{'sent/s':>9}{'earning':>9}{'redempt.':>9}{'behind':>10}{'WAL MB/s':>9}{'ckpt':>5}{'machine':>8}  cores"
 )
-_SHOWN_PROCESSES = ("earning", "redemption", "kafka", "sender")
+_SHOWN_PROCESSES = (*WORKING, "kafka", "sender")
 
 
 def verdict(value: float, target: float, *, at_most: bool = False) -> str:

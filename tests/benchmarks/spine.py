@@ -1,4 +1,4 @@
-"""Earning and redemption at work together, as they are deployed: one process each, its relay and its API inside."""
+"""Earning and redemption at work together, as `greenpoints up` runs them: a worker each, its relay beside it."""
 
 import asyncio
 import time
@@ -13,7 +13,8 @@ from tests.benchmarks.stage import CONSUMING, INPUT, BenchmarkFailedError, Stage
 from tests.benchmarks.usage import Meter
 
 DATABASE = "bench_spine"
-_ROLES = "consume,relay,serve"
+WORKING = ("earning", "redemption", "earning-relay", "redemption-relay")
+_CONSUMES, _RELAYS = "consume,serve", "relay,serve"
 _LOOK_SECONDS = 0.05
 _STALLED_SECONDS = 60.0
 
@@ -35,12 +36,14 @@ async def running_spine(stage: Stage) -> AsyncIterator[Mapping[str, Child]]:
     """Both services on a fresh copy of the prepared database, both at work when it is entered."""
     dsns = await stage.copy(DATABASE)
     async with (
-        stage.worker("earning", dsns["earning"], roles=_ROLES) as earning,
-        stage.worker("redemption", dsns["redemption"], roles=_ROLES) as redemption,
+        stage.worker("earning", dsns["earning"], roles=_CONSUMES) as earning,
+        stage.worker("redemption", dsns["redemption"], roles=_CONSUMES) as redemption,
+        stage.worker("earning", dsns["earning"], roles=_RELAYS, name="earning-relay") as earning_relay,
+        stage.worker("redemption", dsns["redemption"], roles=_RELAYS, name="redemption-relay") as redemption_relay,
         stage.admin(DATABASE) as connection,
     ):
         await _until_claimed(connection)
-        yield {"earning": earning, "redemption": redemption}
+        yield dict(zip(WORKING, (earning, redemption, earning_relay, redemption_relay), strict=True))
 
 
 async def measure_capacity(stage: Stage, members: int, events: int, seed: int) -> Capacity:

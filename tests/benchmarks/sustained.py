@@ -15,7 +15,7 @@ from shared.runtime.postgres import Connection
 from tests.benchmarks.comparison import Plan
 from tests.benchmarks.events import all_partitions, members_of, moment, purchases
 from tests.benchmarks.load import START_SECONDS, Load, latest_seconds, running_load
-from tests.benchmarks.spine import DATABASE, handled_by, measure_capacity, running_spine, spine_meter
+from tests.benchmarks.spine import DATABASE, WORKING, handled_by, measure_capacity, running_spine, spine_meter
 from tests.benchmarks.stage import Stage
 from tests.benchmarks.usage import Meter, Usage
 
@@ -78,7 +78,7 @@ class Sustained:
         """What the figures point at; a sentence."""
         cpu = self.cpu()
         parts = []
-        full = [name for name in ("earning", "redemption", "kafka") if cpu.get(name, 0.0) >= _BUSY_CORE]
+        full = [name for name in (*WORKING, "kafka") if cpu.get(name, 0.0) >= _BUSY_CORE]
         parts += [f"the {name} process keeps {cpu[name]:.2f} of a core busy: it is at its limit" for name in full]
         if self.mean("machine") >= _BUSY_MACHINE:
             parts.append(f"{self.mean('machine'):.0%} of all cores are busy: the machine is at its limit")
