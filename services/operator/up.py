@@ -81,7 +81,7 @@ async def running_greenpoints(
             )
 
         wanted = [process(name, name, "consume,serve", port) for name, port in ports.items()]
-        # a relay beside a worker that is busy waits for its turn: alone it keeps up, and p99 halves
+        # beside a busy worker a relay waits for its turn: redemption got 1,200 events/s of earning's 6,800
         wanted += [process(f"{name}-relay", name, "relay,serve", processes.free_port()) for name in WITH_RELAY]
         async with Supervisor(wanted, stack.state_dir, say) as supervisor:
             urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}

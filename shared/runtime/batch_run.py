@@ -20,7 +20,6 @@ from shared.runtime.service import DecideAgainError, Prepare, Running, Service
 
 log = structlog.get_logger()
 
-_SLICE = 100
 _TRIES_TOGETHER = 2
 _TRIES_ALONE = 20
 _RACES_ALONE = 15  # who loses as often as that alone is not losing races
@@ -125,9 +124,7 @@ class BatchRun(Generic[DeskT]):
         ]
         desk, seen = await self._books.load(connection, batch.partition, events, self._running.programs)
         postings = Postings(batch, self._service.name)
-        for position, delivered in enumerate(batch.delivered):
-            if not position % _SLICE:
-                await asyncio.sleep(0)  # other partitions and the relay get their turn
+        for delivered in batch.delivered:
             if (letter := poison.get(delivered.offset)) is not None:
                 postings.dead_letter(letter)
             else:

@@ -38,6 +38,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
         self._running = running
         self._feed = feed
         self._slots: dict[int, tuple[Slot[DeskT], asyncio.Task[None]]] = {}
+        self._turn = asyncio.Semaphore(1)
         readable_records.install()  # a slot that meets a header name that is not UTF-8 switches it on
         self._begin()
 
@@ -108,7 +109,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
             )
             return
         for partition in sorted(expected):
-            slot = Slot(self._service, self._running, self._consumer, self._feed, partition)
+            slot = Slot(self._service, self._running, self._consumer, self._feed, partition, self._turn)
             task = asyncio.create_task(slot.run())
             task.add_done_callback(self._slot_ended)
             self._slots[partition] = (slot, task)
