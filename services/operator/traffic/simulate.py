@@ -280,7 +280,10 @@ def _sent(
     kind: Kind,
     expected: Expected,
 ) -> Sent:
-    key = receipt_key(PROGRAM_ID, event_id) if member_id is None else member_key(PROGRAM_ID, member_id)
+    if member_id is not None:
+        key = member_key(PROGRAM_ID, member_id)
+    else:
+        key = receipt_key(PROGRAM_ID, data.receipt_id if isinstance(data, PurchaseCompleted) else event_id)
     attributes = {
         "id": event_id,
         "source": source,
