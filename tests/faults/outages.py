@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ def cannot_stop(stack: Stack) -> str | None:
     return f"skipped: Kafka and PostgreSQL are {stack.kind}, only native ones are ours to stop"
 
 
-class Outages(Fault):
+class Outages(Fault, ABC):
     """A server stops once in each way, each time when its share of the fire is handled."""
 
     server = ""
@@ -75,8 +76,9 @@ class Outages(Fault):
         stack.children[self.server].start_again()
         await eventually(f"answering {self.server}", lambda: self._answers(stack))
 
+    @abstractmethod
     async def _answers(self, stack: Stack) -> bool:
-        raise NotImplementedError
+        """Does the server serve again?"""
 
 
 class PostgresOutages(Outages):
