@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from asyncpg.pgproto import pgproto  # its UUID is a uuid.UUID, made and stored several times as fast
 
-from shared.events.event import EventData
+from shared.events.event import EventData, data_json
 from shared.events.rejected import FieldError, Rejected
 
 __all__ = ["CloudEvent", "FieldError", "Rejected", "content_hash", "derived_id", "event_key", "known_json", "uuid_from"]
@@ -65,7 +65,7 @@ def derived_id(cause_source: str, cause_id: str, purpose: str) -> UUID:
 
 def known_json(data: EventData) -> bytes:
     """The known data as JSON, fields at their default left out: absent and null are one."""
-    known = data.__pydantic_serializer__.to_json(data, exclude_defaults=True)
+    known = data_json(data)
     return orjson.dumps(orjson.loads(known), option=orjson.OPT_SORT_KEYS) if data.HAS_MAPPINGS else known
 
 

@@ -26,7 +26,8 @@ UNPRINTABLE_RANGES = (
 _UNPRINTABLE = re.compile(f"[{UNPRINTABLE_RANGES}]")
 # Rust strings hold no surrogates and its syntax writes code points as \u{…}.
 _RUST_RANGES = re.sub(r"\\u([0-9a-f]{4})", r"\\u{\1}", UNPRINTABLE_RANGES.replace(r"\ud800-\udfff", ""))
-_PRINTABLE_IN_RUST = f"^[^{_RUST_RANGES}]*$"
+PRINTABLE_IN_RUST = f"^[^{_RUST_RANGES}]*$"
+PROGRAM_ID_IN_RUST = f"^[^/{_RUST_RANGES}]*$"  # the first "/" of a record key ends the program
 PRINTABLE_IN_SCHEMA = f"^[^{UNPRINTABLE_RANGES}]*$"
 
 _RFC_3339 = re.compile(
@@ -67,7 +68,7 @@ def format_timestamp(instant: datetime) -> str:
     return instant.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
-def _field_timestamp(value: object) -> datetime:
+def field_timestamp(value: object) -> datetime:
     try:
         return parse_timestamp(value)
     except ValueError as error:
@@ -95,13 +96,13 @@ def null_means(default: T) -> Callable[[object], object]:
 
 
 def _text(
-    low: int, high: int, rust_pattern: str = _PRINTABLE_IN_RUST, schema_pattern: str | None = None
+    low: int, high: int, rust_pattern: str = PRINTABLE_IN_RUST, schema_pattern: str | None = None
 ) -> tuple[StringConstraints, WithJsonSchema]:
     schema = {
         "type": "string",
         "minLength": low,
         "maxLength": high,
-        "pattern": schema_pattern or (PRINTABLE_IN_SCHEMA if rust_pattern == _PRINTABLE_IN_RUST else rust_pattern),
+        "pattern": schema_pattern or (PRINTABLE_IN_SCHEMA if rust_pattern == PRINTABLE_IN_RUST else rust_pattern),
     }
     return (
         StringConstraints(strict=True, min_length=low, max_length=high, pattern=rust_pattern),
@@ -110,9 +111,7 @@ def _text(
 
 
 _IDENTIFIER = _text(1, 128)
-_PROGRAM_ID = _text(
-    1, 128, f"^[^/{_RUST_RANGES}]*$", f"^[^/{UNPRINTABLE_RANGES}]*$"
-)  # the first "/" of a record key ends the program
+_PROGRAM_ID = _text(1, 128, PROGRAM_ID_IN_RUST, f"^[^/{UNPRINTABLE_RANGES}]*$")
 _CAUSE_ID = _text(1, 300)
 _FREE_TEXT = _text(0, 500)
 _CURRENCY = _text(3, 3, "^[A-Z]{3}$")
@@ -149,17 +148,13 @@ Count = Annotated[int, Field(strict=True, ge=0, le=MAX_SAFE_INTEGER)]
 
 Timestamp = Annotated[
     datetime,
-    BeforeValidator(_field_timestamp),
+    BeforeValidator(field_timestamp),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 FullDate = Annotated[date, BeforeValidator(_field_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 
-def _shipping_default(value: object) -> object:
-    return 0 if value is None else value
-
-
-MinorUnitsOrZero = Annotated[MinorUnits, BeforeValidator(_shipping_default, json_schema_input_type=MinorUnits | None)]
+MinorUnitsOrZero = Annotated[MinorUnits, BeforeValidator(null_means(0), json_schema_input_type=MinorUnits | None)]
 TrueByDefault = Annotated[
     bool, Field(strict=True), BeforeValidator(null_means(True), json_schema_input_type=bool | None)
 ]

@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from shared.events.cloudevent import CloudEvent
-from shared.events.event import EventData
+from shared.events.event import EventData, data_json
 from shared.events.integrity import MAX_MESSAGE_BYTES, MAX_SERVICE_MESSAGE_BYTES, malformed, require_utf8_json
 from shared.events.parser import parse_attributes_and_data, parse_structured
 from shared.events.reason_codes import ReasonCode
@@ -61,9 +61,8 @@ def encode(
 
     Fields at their default are left out.
     """
-    known = data.__pydantic_serializer__.to_json(data, exclude_defaults=True)
     envelope = _envelope(event_id, source, type_, subject, time, partitionkey)
-    return orjson.dumps(envelope, option=orjson.OPT_UTC_Z)[:-1] + b',"data":' + known + b"}"
+    return orjson.dumps(envelope, option=orjson.OPT_UTC_Z)[:-1] + b',"data":' + data_json(data) + b"}"
 
 
 def encode_known(

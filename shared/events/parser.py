@@ -21,6 +21,7 @@ from shared.events.event import EventData
 from shared.events.fields import is_printable, parse_timestamp
 from shared.events.integrity import MAX_MESSAGE_BYTES, load_json, malformed
 from shared.events.member_closed import MemberClosed
+from shared.events.quick import quick_reader
 from shared.events.reason_codes import ReasonCode
 from shared.events.rejected import FieldError, Rejected
 
@@ -52,25 +53,34 @@ def parse_structured(raw: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> CloudEve
     if envelope.get("data") is None:
         raise malformed("The event has no data.")
     require_json(envelope.get("datacontenttype"))
+    if (read := _read_quickly(model, raw, envelope["data"])) is not None:
+        return _assemble(envelope, *read)
     try:
         data = _structured_validator(model).validate_json(raw).data
     except ValidationError as error:
         raise _rejection(model, error, depth=1) from None
-    return _assemble(envelope, data)
+    return _assemble(envelope, data, known_json(data))
 
 
 def parse_attributes_and_data(
     attributes: Mapping[str, Any], raw: bytes, max_bytes: int = MAX_MESSAGE_BYTES
 ) -> CloudEvent:
     """A binary-mode event: the attributes by name and the data as JSON text. Raises Rejected."""
-    load_json(raw, max_bytes)
+    loaded = load_json(raw, max_bytes)
     model = _model_of(attributes)
     require_json(attributes.get("datacontenttype"))
+    if (read := _read_quickly(model, raw, loaded)) is not None:
+        return _assemble(attributes, *read)
     try:
         data = model.__pydantic_validator__.validate_json(raw)
     except ValidationError as error:
         raise _rejection(model, error, depth=0) from None
-    return _assemble(attributes, data)
+    return _assemble(attributes, data, known_json(data))
+
+
+def _read_quickly(model: type[EventData], raw: bytes, loaded: object) -> tuple[EventData, bytes] | None:
+    reader = quick_reader(model)
+    return None if reader is None else reader.read(raw, loaded)
 
 
 def require_json(content_type: object) -> None:
@@ -102,7 +112,7 @@ def _model_of(attributes: Mapping[str, Any]) -> type[EventData]:
     return model
 
 
-def _assemble(attributes: Mapping[str, Any], data: EventData) -> CloudEvent:
+def _assemble(attributes: Mapping[str, Any], data: EventData, known: bytes) -> CloudEvent:
     event_id = _required(attributes, "id", _MAX_ID)
     source = _required(attributes, "source", _MAX_SOURCE)
     type_ = data.TYPE
@@ -118,7 +128,6 @@ def _assemble(attributes: Mapping[str, Any], data: EventData) -> CloudEvent:
         time = parse_timestamp(_required(attributes, "time", 64))
     except ValueError as error:
         raise malformed(f"The attribute time is wrong: {error}.") from None
-    known = known_json(data)
     return CloudEvent(
         event_id,
         source,

@@ -62,12 +62,12 @@ def test_an_example_decodes_and_follows_its_schema(path: Path) -> None:
     model = model_of(path)
     jsonschema.validate(orjson.loads(raw)["data"], schema_of(model), jsonschema.Draft202012Validator)
     event = decode(model.TOPIC, None, raw, STRUCTURED_HEADERS)
-    assert type(event.data) is model
+    assert isinstance(event.data, model)
     if path.stem == "full":
-        assert event.data.model_fields_set == set(model.model_fields)
+        assert orjson.loads(raw)["data"].keys() == {field.alias or name for name, field in model.model_fields.items()}
     text = encode(event.id, event.source, event.type, event.subject, event.time, "k", event.data)
     again = decode(model.TOPIC, None, text, STRUCTURED_HEADERS)
-    assert (again.data, again.content_hash) == (event.data, event.content_hash)
+    assert (again.known, again.content_hash) == (event.known, event.content_hash)
 
 
 @pytest.mark.parametrize("path", list(example_files()), ids=lambda path: f"{path.parent.name}-{path.stem}")

@@ -84,7 +84,7 @@ def test_all_modes_give_one_event() -> None:
 def test_absent_null_and_default_are_one_content(same: dict[str, Any]) -> None:
     event = decoded(structured(purchase_data(**same)))
     assert event.content_hash == decoded(structured()).content_hash
-    assert event.data == decoded(structured()).data
+    assert event.known == decoded(structured()).known
 
 
 @pytest.mark.parametrize(
