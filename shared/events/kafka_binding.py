@@ -35,7 +35,7 @@ def decode(
     if known is None:
         raise Rejected(ReasonCode.UNKNOWN_TYPE, f"{topic} is no topic of the contract.")
     max_bytes = MAX_MESSAGE_BYTES if known.is_inbound else MAX_SERVICE_MESSAGE_BYTES
-    content_type = _content_type(headers)
+    content_type = CONTENT_TYPE if headers == STRUCTURED_HEADERS else _content_type(headers)
     if content_type is not None and content_type.lower().startswith("application/cloudevents"):
         _require_structured_json(content_type)
         event = parse_structured(value, max_bytes)

@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 
 from shared.events.cloudevent import CloudEvent, FieldError, Rejected
 from shared.events.event import EventData
-from shared.events.kafka_binding import decode, encode, encode_known
+from shared.events.kafka_binding import STRUCTURED_HEADERS, decode, encode, encode_known
 from shared.events.reason_codes import ReasonCode
 from shared.events.topics import load_topics
 from shared.runtime.partitioner import partition_of
@@ -158,16 +158,18 @@ class Batch:
 def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
     """Decode one record; a bad one keeps its bytes and says why."""
     headers: Headers = tuple(record.headers)
+    usual = headers == STRUCTURED_HEADERS  # then none of them is one of ours
     event, rejection = None, None
     try:
-        _refuse_unreadable(headers)
+        if not usual:
+            _refuse_unreadable(headers)
         event = decode(record.topic, record.key, record.value, headers)
     except Rejected as error:
         rejection = error
     except Exception as error:  # whatever a hostile record provokes, it is that record's fault alone
         rejection = Rejected(ReasonCode.MALFORMED, f"The record could not be read ({type(error).__name__}).", ())
     recorded = _instant(record.timestamp)
-    arrival, attempt = _carried(recorded, headers)
+    arrival, attempt = (recorded, 1) if usual else _carried(recorded, headers)
     return Delivered(
         record.topic,
         record.partition,

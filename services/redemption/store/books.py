@@ -101,20 +101,22 @@ class _Wanted:
             event = delivered.required_event
             self.event_keys.append(event.event_key)
             if isinstance(event.data, PointsGranted):
-                self.granted.append(uuid_from(event.data.grant_id))
-                self._date(event.data.grant_id, event.data.available_at)
+                lot_id = uuid_from(event.data.grant_id)
+                self.granted.append(lot_id)
+                self._date(lot_id, event.data.available_at)
                 self.members.setdefault((event.data.program_id, event.data.member_id), False)
             elif isinstance(event.data, PointsClawedBack | PointsScheduled):
-                self.touched_lots.append(UUID(event.data.grant_id))
+                lot_id = uuid_from(event.data.grant_id)
+                self.touched_lots.append(lot_id)
                 self.members[event.data.program_id, event.data.member_id] = True
                 if isinstance(event.data, PointsScheduled):
-                    self._date(event.data.grant_id, event.data.available_at)
+                    self._date(lot_id, event.data.available_at)
                 else:
                     self.claw_backs += _uuids(event.id)
 
-    def _date(self, grant_id: str, available_at: datetime | None) -> None:
+    def _date(self, lot_id: UUID, available_at: datetime | None) -> None:
         if available_at is not None:
-            self.dated.append((uuid_from(grant_id), available_at))
+            self.dated.append((lot_id, available_at))
 
     def arguments(self) -> dict[str, object]:
         return {
