@@ -7,11 +7,12 @@ from shared.events.fields import Identifier, Points, UuidText
 
 
 class TakenFromLot(Part):
-    """What one lot gave, and the state its points were in."""
+    """What one lot gave, and the state its points were in; `hold_id` names the hold that bound held ones."""
 
     lot_id: UuidText
     points: Points
     from_state: Literal["pending", "held", "available", "reserved", "expired", "forfeited"]
+    hold_id: Identifier | None = None
 
 
 class PointsTakenBack(CausedEvent):

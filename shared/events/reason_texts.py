@@ -181,6 +181,13 @@ TEXTS: Final[Mapping[str, ReasonText]] = {
         "C23", "member", "会员已退订营销消息。", "The member has opted out of marketing messages."
     ),
     "GUARDIAN_CONSENT_REQUIRED": _R("C23", "member", "未成年人须由监护人同意。", "A minor needs a guardian's consent."),
+    "CONTACT_MISSING": _R(
+        None, "member", "会员没有可用的联系方式。", "The member has left no address that this channel can use."
+    ),
+    "CONTACT_ERASED": _R(
+        None, "member", "会员的联系方式已按要求删除。", "The member's contact data was erased on request."
+    ),
+    "CHANNEL_OFF": _R(None, "operator", "此消息渠道未启用。", "The operator has not switched this channel on."),
     "PERSONALISED_PRICE_UNJUSTIFIED": _R(
         "C24",
         "operator",
@@ -198,6 +205,25 @@ TEXTS: Final[Mapping[str, ReasonText]] = {
         "member",
         "积分已暂时冻结，等待人工复核。",
         "The points are held until a person has reviewed the case.",
+    ),
+    "HOLD_ALREADY_DECIDED": _R(
+        "C26",
+        "sender",
+        "该冻结已有人工决定，以第一次决定为准。",
+        "A person has decided this hold before; the first decision stands.",
+    ),
+    "MEMBER_VELOCITY": _R(
+        "C26", "member", "短时间内的交易次数异常。", "There were unusually many purchases in a short time."
+    ),
+    "DEVICE_SHARED": _R("C26", "member", "多名会员使用了同一台设备。", "Many members were seen on one device."),
+    "REFUND_AFTER_EARNING": _R(
+        "C26", "member", "多次在获得积分后不久退款。", "Several purchases were refunded soon after they earned points."
+    ),
+    "REFERRAL_RING": _R(
+        "C26",
+        "member",
+        "同一推荐人的多名受邀会员使用了同一台设备。",
+        "Several members invited by one member were seen on one device.",
     ),
     "LISTED_PARTY": _R("C27", "member", "该会员属于受限名单。", "The member is on a list of restricted parties."),
     "SETTLEMENT_UNMATCHED": _R(

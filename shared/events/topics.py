@@ -102,6 +102,17 @@ def load_dead_letter_topics() -> Mapping[str, Topic]:
     return MappingProxyType(topics)
 
 
+@cache
+def load_internal_topics() -> Mapping[str, Topic]:
+    """What services keep in Kafka for themselves, by name: no part of the contract."""
+    document = _document()
+    topics = {}
+    for name, entry in document["internal_topics"].items():
+        merged = {**document["defaults"], **document["internal_defaults"], "key": "as its owner says", **entry}
+        topics[name] = _topic(name, merged, (), frozenset())
+    return MappingProxyType(topics)
+
+
 def _topic(name: str, entry: Mapping[str, Any], types: tuple[str, ...], accepted: frozenset[str]) -> Topic:
     config = {
         **_document()["defaults"]["config"],
