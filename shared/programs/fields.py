@@ -50,6 +50,7 @@ TimeZone = Annotated[StrictStr, AfterValidator(_zone)]
 Flag = StrictBool
 PositiveMinorUnits = Annotated[StrictInt, Field(ge=1, le=MAX_SAFE_INTEGER)]
 PositivePoints = Annotated[StrictInt, Field(ge=1, le=MAX_SAFE_INTEGER)]
+PositiveWhole = Annotated[StrictInt, Field(ge=1, le=1_000_000_000)]
 Days = Annotated[StrictInt, Field(ge=0, le=36_525)]
 Months = Annotated[StrictInt, Field(ge=0, le=1_200)]
 Years = Annotated[StrictInt, Field(ge=0, le=100)]

@@ -22,11 +22,12 @@ from shared.programs.fields import (
     Months,
     PackPart,
     PositivePoints,
+    PositiveWhole,
     Sentence,
     TimeZone,
     Years,
 )
-from shared.programs.rules import AnyRule
+from shared.programs.rules import AnyRule, MaterialRule
 
 
 def _refuse_unbuilt(value: Any) -> Any:
@@ -119,6 +120,28 @@ class Budget(PackPart):
     cost_per_point: CostPerPoint
 
 
+class Factor(PackPart):
+    """What recycling a material avoids: an estimate, so it says where it comes from. Grams of CO2e per kilogram."""
+
+    material: Identifier
+    grams_co2e_per_kg: PositiveWhole
+    source: Sentence
+    version: Sentence
+    region: Sentence
+
+
+class Station(PackPart):
+    """A place that takes drops (C11): what it can hold at once, its scales, how long a calibration is good for.
+
+    No `scales`: any will do. No `calibration_days`: drops need not say when their scale was calibrated.
+    """
+
+    station_id: Identifier
+    capacity_grams: PositiveWhole
+    scales: tuple[Identifier, ...] = ()
+    calibration_days: Days | None = None
+
+
 class ProgramPack(PackPart):
     """One version of a program. Money in minor units of `currency`; `effective_at` in UTC once read."""
 
@@ -138,6 +161,8 @@ class ProgramPack(PackPart):
     claw_back_policy: ClawBackPolicy = "deficit"
     refund_method: Annotated[Literal["recompute"], BeforeValidator(_refuse_unbuilt)] = "recompute"
     budgets: tuple[Budget, ...]
+    stations: tuple[Station, ...] = ()
+    factors: tuple[Factor, ...] = ()
     rules: tuple[AnyRule, ...]
 
     @model_validator(mode="after")
@@ -145,11 +170,16 @@ class ProgramPack(PackPart):
         _unique("budgets", "budget_id", (budget.budget_id for budget in self.budgets))
         _unique("rules", "rule_id", (rule.rule_id for rule in self.rules))
         _unique("merchants", None, self.merchants)
+        _unique("stations", "station_id", (station.station_id for station in self.stations))
+        _unique("factors", "material", (factor.material for factor in self.factors))
         known = {budget.budget_id for budget in self.budgets}
         for position, rule in enumerate(self.rules):
             if rule.budget_id not in known:
                 message = f"rule '{rule.rule_id}' draws on '{rule.budget_id}', which is not under budgets"
                 raise MisplacedError(("rules", position, "budget_id"), message)
+            if isinstance(rule, MaterialRule) and not self.stations:
+                message = f"rule '{rule.rule_id}' rewards drops, and no station that may take one is under stations"
+                raise MisplacedError(("rules", position, "kind"), message)
         return self
 
 

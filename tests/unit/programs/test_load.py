@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.programs.load import InvalidPackError, PackError, load_pack
 from shared.programs.pack import ProgramPack
+from shared.programs.rules import RateRule
 from tests.unit.earning.builders import pack
 
 PROGRAMS = Path(__file__).parents[3] / "deploy" / "programs"
@@ -44,6 +45,7 @@ def test_a_shipped_pack_reads_and_survives_json(path: Path) -> None:
 def test_the_fruit_shop_s_facts() -> None:
     read = load_pack(FRUIT_SHOP, "fruit-shop.yaml")
     (budget,), (rule,) = read.budgets, read.rules
+    assert isinstance(rule, RateRule)
     assert (rule.points, rule.per_minor, rule.rounding) == (1, 100, "floor")
     assert (read.return_window_days, read.max_event_age_days, read.registration_grace_hours) == (7, 180, 24)
     assert (read.claw_back_policy, read.refund_method) == ("deficit", "recompute")
@@ -166,3 +168,36 @@ def test_whatever_is_typed_into_a_pack_it_is_read_or_refused(typed: str, at: int
     except InvalidPackError as refused:
         assert refused.errors
         assert all(error.line >= 1 for error in refused.errors)
+
+
+COMMUNITY = (PROGRAMS / "community-recycling.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "message"),
+    [
+        ("    per_pieces: 1\n", "", "rules[2]", "exactly one of per_grams, per_pieces, per_grams_co2e"),
+        ("    per_pieces: 1\n", "    per_pieces: 1\n    per_grams: 5\n", "rules[2]", "exactly one of"),
+        ("materials: [textiles]", "materials: []", "rules[1].materials", "at least 1"),
+        ("materials: [textiles]", "materials: [textiles, textiles]", "rules[1]", "names a material twice"),
+        ("grams_co2e_per_kg: 3_460", "grams_co2e_per_kg: 3.46", "factors[0].grams_co2e_per_kg", "whole number"),
+        ("material: mixed_paper", "material: cardboard", "factors[1].material", "occurs twice"),
+        ("station_id: kiosk-xihu", "station_id: kiosk-gongshu", "stations[1].station_id", "occurs twice"),
+        ("capacity_grams: 60_000", "capacity_grams: 0", "stations[0].capacity_grams", "greater than or equal to 1"),
+        ("    side: inviter\n", "    side: both\n", "rules[4].side", "'inviter' or 'invitee'"),
+        ("    side: inviter\n", "    side: inviter\n    points_class: CONSUMPTION\n", "rules[4].points_class", "PROMO"),
+        ("    condition: second_hand", "    condition: mended", "rules[3].condition", "'new' or 'second_hand'"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_a_tariff_or_referral_is_told_where_it_stands(old: str, new: str, field: str, message: str) -> None:
+    assert old in COMMUNITY
+    found = faults(COMMUNITY.replace(old, new, 1))
+    assert [one.field for one in found] == [field], found
+    assert message in found[0].message
+
+
+def test_a_tariff_without_a_station_that_may_take_drops_is_a_fault() -> None:
+    start, end = COMMUNITY.index("stations:"), COMMUNITY.index("# What recycling a kilogram")
+    found = faults(COMMUNITY[:start] + COMMUNITY[end:])
+    assert found[0].field == "rules[0].kind"
+    assert "no station that may take one" in found[0].message
