@@ -20,7 +20,9 @@ from shared.runtime.readable_records import UNREADABLE_HEADER
 
 ARRIVAL_HEADER = "greenpoints-arrival"  # milliseconds: the first arrival, carried by forwards and replays
 ATTEMPT_HEADER = "greenpoints-attempt"
+ORIGIN_HEADER = "greenpoints-origin"  # milliseconds: when Kafka first saw what this came of (journey.py)
 Headers: TypeAlias = tuple[tuple[str, bytes | None], ...]  # a Kafka header may have no value
+_CARRIED = frozenset((ARRIVAL_HEADER, ATTEMPT_HEADER, ORIGIN_HEADER))
 FUTURE_TOLERANCE = timedelta(minutes=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,6 +57,7 @@ class Delivered(NamedTuple):
     event: CloudEvent | None
     rejection: Rejected | None
     misplaced: bool = False  # not in its key's partition: the sender's partitioner is another than murmur2
+    origin: datetime | None = None  # carried by some events of ours
 
     @property
     def required_event(self) -> CloudEvent:
@@ -62,6 +65,12 @@ class Delivered(NamedTuple):
         if self.event is None:
             raise ValueError(f"Record {self.topic}/{self.partition}@{self.offset} holds no event.")
         return self.event
+
+    @property
+    def is_erasure(self) -> bool:
+        """Whether the record erases its key: no value, on a compacted topic."""
+        topic = load_topics().get(self.topic)
+        return self.value is None and topic is not None and topic.cleanup_policy == "compact"
 
 
 class Outgoing(NamedTuple):
@@ -169,7 +178,7 @@ def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
     except Exception as error:  # whatever a hostile record provokes, it is that record's fault alone
         rejection = Rejected(ReasonCode.MALFORMED, f"The record could not be read ({type(error).__name__}).", ())
     recorded = _instant(record.timestamp)
-    arrival, attempt = (recorded, 1) if usual else _carried(recorded, headers)
+    arrival, attempt, origin = (recorded, 1, None) if usual else _carried(recorded, headers)
     return Delivered(
         record.topic,
         record.partition,
@@ -183,6 +192,7 @@ def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:
         event,
         rejection,
         _is_misplaced(record),
+        origin,
     )
 
 
@@ -211,17 +221,19 @@ def _is_misplaced(record: "ConsumerRecord[bytes, bytes]") -> bool:
     )
 
 
-def _carried(recorded: datetime, headers: Headers) -> tuple[datetime, int]:
-    """First arrival (never later than this record's own) and attempt, as forwards and replays carry them."""
-    arrival, attempt = recorded, 1
+def _carried(recorded: datetime, headers: Headers) -> tuple[datetime, int, datetime | None]:
+    """First arrival (never later than this record's own) and attempt, as forwards and replays carry them; origin."""
+    arrival, attempt, origin = recorded, 1, None
     for name, value in headers:
-        if name not in (ARRIVAL_HEADER, ATTEMPT_HEADER) or value is None or not value.isdigit():
+        if name not in _CARRIED or value is None or not value.isdigit():
             continue
-        if name == ARRIVAL_HEADER and len(value) < 15:
-            arrival = min(recorded, _EPOCH + timedelta(milliseconds=int(value)))
-        elif name == ATTEMPT_HEADER and len(value) < 6:
+        if name == ATTEMPT_HEADER and len(value) < 6:
             attempt = int(value)
-    return arrival, attempt
+        elif name == ARRIVAL_HEADER and len(value) < 15:
+            arrival = min(recorded, _EPOCH + timedelta(milliseconds=int(value)))
+        elif name == ORIGIN_HEADER and len(value) < 15:
+            origin = min(recorded, _EPOCH + timedelta(milliseconds=int(value)))
+    return arrival, attempt, origin
 
 
 def forwarded(delivered: Delivered, topic: str, key: str) -> Outgoing:

@@ -10,7 +10,7 @@ import structlog
 
 from shared.events.cloudevent import Rejected
 from shared.events.reason_codes import ReasonCode
-from shared.runtime import crash_points, telemetry
+from shared.runtime import crash_points, journey, telemetry
 from shared.runtime.batch import FUTURE_TOLERANCE, Batch, DeadLetter, Delivered, DeskT, Fate
 from shared.runtime.dead_letter_limit import DeadLetterLimit
 from shared.runtime.gate import GateShutError
@@ -111,6 +111,8 @@ class BatchRun(Generic[DeskT]):
                     crash_points.reach("committed_reply_unread")
                 self._limit.count(postings)
                 telemetry.count_fates(self._service.name, batch.topic, postings.fates)
+                telemetry.count_points(self._service.name, postings.points)
+                journey.measure(self._service.name, batch)
                 return
             except HandlerFailedError as failed:
                 poison[failed.letter.delivered.offset] = failed.letter
@@ -124,11 +126,15 @@ class BatchRun(Generic[DeskT]):
         ]
         desk, seen = await self._books.load(connection, batch.partition, events, self._running.programs)
         postings = Postings(batch, self._service.name)
+        is_carried = False
         for delivered in batch.delivered:
+            made_from = len(desk.outbox)
             if (letter := poison.get(delivered.offset)) is not None:
                 postings.dead_letter(letter)
             else:
                 self._decide(delivered, desk, seen, postings)
+            if not is_carried and len(desk.outbox) > made_from and (origin := journey.origin_of(delivered)) is not None:
+                is_carried = journey.carry_on(desk.outbox, made_from, origin)
         self._limit.check(postings, self._service.name)
         await self._books.settle(connection, desk)
         crash_points.reach_in_statement()
@@ -147,13 +153,16 @@ class BatchRun(Generic[DeskT]):
             log.exception("handler failed", topic=delivered.topic, offset=delivered.offset)
             raise HandlerFailedError(_letter(delivered, error)) from error
         postings.settle(delivered, fate)
-        if fate is Fate.APPLIED:
-            event = delivered.required_event
+        if fate is Fate.APPLIED and (event := delivered.event) is not None:
             seen[event.event_key] = event.content_hash
+            if (points := getattr(event.data, "points", None)) is not None:
+                postings.points[event.type] += points
 
     def _fate(self, delivered: Delivered, desk: DeskT, seen: dict[object, bytes]) -> Fate:
         event = delivered.event
         if event is None:
+            if delivered.is_erasure and self._service.on_erased is not None:
+                return self._service.on_erased(delivered, desk)
             raise delivered.rejection or Rejected(ReasonCode.MALFORMED, "The record could not be read.", ())
         known = seen.get(event.event_key)
         if known == event.content_hash:

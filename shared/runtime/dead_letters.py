@@ -13,6 +13,7 @@ import asyncpg
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.events.topics import load_topics
 from shared.runtime.batch import ARRIVAL_HEADER, ATTEMPT_HEADER, Outgoing, arrival_milliseconds
 from shared.runtime.http import ProblemError, operator_guard
 from shared.runtime.ledger import OUTBOX_PART, outbox_arguments, unpack_headers
@@ -26,22 +27,42 @@ OPEN_GATE = (Part("gate", "SELECT 1"),)
 INSERT_OUTBOX = gated_statement(OPEN_GATE, [OUTBOX_PART])
 
 _LIST = """
-SELECT dead_letter_id, topic, partition, record_offset, code, message, error_class, attempt, arrival, state
+SELECT dead_letter_id, topic, partition, record_offset, code, message, normalised_error(message) AS error, error_class,
+       attempt, arrival, state
   FROM dead_letter
  WHERE state = $1 AND ($2::text IS NULL OR code = $2) AND ($3::text IS NULL OR topic = $3)
-   AND ($5::text IS NULL OR position(convert_to($5, 'UTF8') IN coalesce(record_value, '')) > 0
-                         OR position($5 IN headers::text) > 0)
+   AND ($5::text IS NULL OR topic <> ALL($7::text[])
+                           AND (position(convert_to($5, 'UTF8') IN coalesce(record_value, '')) > 0
+                                OR position($5 IN headers::text) > 0))
+   AND ($6::text IS NULL OR normalised_error(message) = $6)
  ORDER BY first_seen, dead_letter_id LIMIT $4
 """
+_LETTER = "SELECT *, normalised_error(message) AS error FROM dead_letter WHERE dead_letter_id = $1"
 _UNPUBLISHED = "SELECT count(*) FROM outbox WHERE type = 'replay'"
 _GROUPS = """
 SELECT topic, code, error_class, count(*) AS letters, min(arrival) AS first_arrival, max(arrival) AS last_arrival
   FROM dead_letter WHERE state = $1 GROUP BY topic, code, error_class ORDER BY letters DESC, topic, code
 """
+_ERRORS = """
+SELECT topic, code, error_class, normalised_error(message) AS error, count(*) AS letters,
+       min(arrival) AS first_arrival, max(arrival) AS last_arrival
+  FROM dead_letter WHERE state = $1
+ GROUP BY topic, code, error_class, error ORDER BY letters DESC, topic, code, error
+"""
+# The same bytes under the same key with the same first arrival: one record, each time it was tried.
+_ATTEMPTS = """
+SELECT tried.dead_letter_id, tried.topic, tried.partition, tried.record_offset, tried.code, tried.message,
+       normalised_error(tried.message) AS error, tried.error_class, tried.attempt, tried.arrival, tried.state
+  FROM dead_letter AS one JOIN dead_letter AS tried USING (topic, arrival)
+ WHERE one.dead_letter_id = $1
+   AND (tried.record_key, tried.record_value) IS NOT DISTINCT FROM (one.record_key, one.record_value)
+ ORDER BY tried.attempt, tried.partition, tried.record_offset LIMIT 100
+"""
 _TAKE = """
 SELECT * FROM dead_letter
  WHERE state = 'open' AND ($1::uuid IS NULL OR dead_letter_id = $1)
    AND ($2::text IS NULL OR code = $2) AND ($3::text IS NULL OR topic = $3)
+   AND ($5::uuid[] IS NULL OR dead_letter_id = ANY($5)) AND ($6::text IS NULL OR normalised_error(message) = $6)
  ORDER BY first_seen, dead_letter_id LIMIT $4 FOR UPDATE
 """
 _SETTLE = """
@@ -51,13 +72,18 @@ UPDATE dead_letter SET state = $2, settled_by = $3, settled_at = now(), settled_
 
 
 class Selection(BaseModel):
-    """Which open letters: one by id, or the oldest `limit` of a code and topic."""
+    """Which open letters: one by id, or the oldest `limit` of those named, or of a code, topic and error.
+
+    Of `dead_letter_ids` those that are not open any more are passed over.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     dead_letter_id: UUID | None = None
     code: str | None = Field(default=None, max_length=64)
     topic: str | None = Field(default=None, max_length=200)
+    error: str | None = Field(default=None, max_length=300)
+    dead_letter_ids: list[UUID] | None = Field(default=None, min_length=1, max_length=1000)
     limit: int = Field(default=100, ge=1, le=1000)
     dry_run: bool = False
 
@@ -77,6 +103,7 @@ class Summary(BaseModel):
     record_offset: int
     code: str
     message: str
+    error: str  # the message without what it quotes, ids and numbers
     error_class: str
     attempt: int
     arrival: datetime
@@ -116,13 +143,19 @@ def routes(service: str, running: Running) -> APIRouter:
         topic: str | None = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         contains: Annotated[str | None, Query(min_length=1, max_length=300)] = None,
+        error: Annotated[str | None, Query(max_length=300)] = None,
     ) -> list[Summary]:
-        rows = await running.pool.fetch(_LIST, state, code, topic, limit, contains)
+        rows = await running.pool.fetch(_LIST, state, code, topic, limit, contains, error, _hidden_topics())
         return [Summary.model_validate(dict(row)) for row in rows]
 
     @router.get("/groups")
     async def group_letters(_operator: Operator, state: State = "open") -> list[dict[str, object]]:
         return [dict(row) for row in await running.pool.fetch(_GROUPS, state)]
+
+    @router.get("/errors")
+    async def group_errors(_operator: Operator, state: State = "open") -> list[dict[str, object]]:
+        """Groups of letters with one normalised message."""
+        return [dict(row) for row in await running.pool.fetch(_ERRORS, state)]
 
     @router.get("/unpublished")
     async def unpublished(_operator: Operator) -> dict[str, int]:
@@ -131,10 +164,16 @@ def routes(service: str, running: Running) -> APIRouter:
 
     @router.get("/{dead_letter_id}")
     async def show_letter(_operator: Operator, dead_letter_id: UUID) -> Letter:
-        row = await running.pool.fetchrow("SELECT * FROM dead_letter WHERE dead_letter_id = $1", dead_letter_id)
+        row = await running.pool.fetchrow(_LETTER, dead_letter_id)
         if row is None:
             raise ProblemError(404, "NOT_FOUND", f"{service} has no dead letter {dead_letter_id}; list them first.")
         return _letter(row)
+
+    @router.get("/{dead_letter_id}/attempts")
+    async def list_attempts(_operator: Operator, dead_letter_id: UUID) -> list[Summary]:
+        """Every dead letter of the same record, the first attempt first."""
+        rows = await running.pool.fetch(_ATTEMPTS, dead_letter_id)
+        return [Summary.model_validate(dict(row)) for row in rows]
 
     @router.post("/replay")
     async def replay(operator: Operator, selection: Selection) -> Settled:
@@ -158,7 +197,15 @@ def routes(service: str, running: Running) -> APIRouter:
 
 
 async def _take(connection: Connection, selection: Selection) -> list[asyncpg.Record]:
-    rows = await connection.fetch(_TAKE, selection.dead_letter_id, selection.code, selection.topic, selection.limit)
+    rows = await connection.fetch(
+        _TAKE,
+        selection.dead_letter_id,
+        selection.code,
+        selection.topic,
+        selection.limit,
+        selection.dead_letter_ids,
+        selection.error,
+    )
     if selection.dead_letter_id is not None and not rows:
         raise ProblemError(
             409,
@@ -186,14 +233,19 @@ def _raw(row: asyncpg.Record) -> Outgoing:
     )
 
 
+def _hidden_topics() -> list[str]:
+    """Whose letters stay in the service's schema because they hold personal data: nobody is shown what they say."""
+    return [topic.name for topic in load_topics().values() if not topic.has_dead_letters]
+
+
 def _letter(row: asyncpg.Record) -> Letter:
+    is_hidden = row["topic"] in _hidden_topics()
+    headers = () if is_hidden else unpack_headers(row["headers"])
     return Letter(
         **{name: row[name] for name in Summary.model_fields},
         key_base64=_base64(row["record_key"]),
-        value_base64=_base64(row["record_value"]),
-        headers=[
-            (name, None if value is None else value.decode("latin-1")) for name, value in unpack_headers(row["headers"])
-        ],
+        value_base64=None if is_hidden else _base64(row["record_value"]),
+        headers=[(name, None if value is None else value.decode("latin-1")) for name, value in headers],
         fields=row["fields"],
         settled_by=row["settled_by"],
         settled_at=row["settled_at"],

@@ -8,7 +8,7 @@ from typing import Annotated
 import asyncpg
 import orjson
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False)
+Actor = Annotated[str | None, Header(alias="Greenpoints-Actor", min_length=1, max_length=64)]
 
 
 class ProblemError(Exception):
@@ -46,10 +47,13 @@ def problem(error: ProblemError) -> Response:
 
 
 def operator_guard(token: str) -> Callable[..., Awaitable[str]]:
-    """A dependency that lets only the operator's bearer token in; an unset token lets nobody in."""
+    """A dependency that lets only the operator's bearer token in; an unset token lets nobody in.
+
+    It says who acts: the person that the token's holder names in `Greenpoints-Actor`, else `operator`.
+    """
 
     async def guard(
-        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
+        credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None, actor: Actor = None
     ) -> str:
         if credentials is None:
             raise ProblemError(
@@ -58,7 +62,7 @@ def operator_guard(token: str) -> Callable[..., Awaitable[str]]:
             )  # fmt: skip
         if not token or not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
             raise ProblemError(403, "FORBIDDEN", "This token is not the operator's; use GREENPOINTS_OPERATOR_TOKEN.")
-        return "operator"
+        return actor if actor and actor.isprintable() else "operator"
 
     return guard
 

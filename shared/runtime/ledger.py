@@ -8,6 +8,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from asyncpg.pgproto import pgproto
 
+from shared.events.cloudevent import event_key
+from shared.events.topics import load_topics
 from shared.runtime.batch import (
     ARRIVAL_HEADER,
     ATTEMPT_HEADER,
@@ -113,6 +115,7 @@ class Postings:
     fates: Counter[Fate] = field(default_factory=Counter)
     applied: list[Delivered] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    points: Counter[str] = field(default_factory=Counter)  # of the applied events that name points, by type
 
     def settle(self, delivered: Delivered, fate: Fate) -> None:
         self.fates[fate] += 1
@@ -126,7 +129,6 @@ class Postings:
     def arguments(self, epoch: int, outbox: Sequence[Outgoing]) -> dict[str, object]:
         """Every parameter of the gate and of BATCH_PARTS."""
         batch, gaps = self.batch, self.batch.gaps()
-        events = [(delivered, delivered.required_event) for delivered in self.applied]
         letters = self.dead_letters
         return {
             "topic": batch.topic,
@@ -138,11 +140,8 @@ class Postings:
             "gap": sum(end - start for start, end in gaps),
             "gap_from": [start for start, _ in gaps],
             "gap_to": [end for _, end in gaps],
-            "in_rows": [
-                (event.event_key, event.content_hash, microseconds(event.time), delivered.offset)
-                for delivered, event in events
-            ],
-            **outbox_arguments([*outbox, *(self._dlq_row(letter) for letter in letters)]),
+            "in_rows": [_inbox_row(delivered) for delivered in self.applied],
+            **outbox_arguments([*outbox, *(self._dlq_row(letter) for letter in letters if _is_published(letter))]),
             "dead_id": [dead_letter_id(self.service, letter.delivered) for letter in letters],
             "dead_offset": [letter.delivered.offset for letter in letters],
             "dead_key": [letter.delivered.key for letter in letters],
@@ -179,6 +178,22 @@ class Postings:
             f"{delivered.topic}.{self.service}.dlq", delivered.key, "dead-letter",
             dead_letter_id(self.service, delivered), delivered.value, own + failure,
         )  # fmt: skip
+
+
+def _inbox_row(delivered: Delivered) -> tuple[object, ...]:
+    """An erasure is no event: its key is the place where it lies, its time the record's."""
+    event = delivered.event
+    if event is None:
+        place = f"{delivered.partition}/{delivered.offset}"
+        key = event_key(f"/erasure/{delivered.topic}", place)
+        return key, key.bytes, microseconds(delivered.recorded), delivered.offset
+    return event.event_key, event.content_hash, microseconds(event.time), delivered.offset
+
+
+def _is_published(letter: DeadLetter) -> bool:
+    """Dead letters of a topic with personal data stay in the service's schema."""
+    topic = load_topics().get(letter.delivered.topic)
+    return topic is None or topic.has_dead_letters
 
 
 def dead_letter_id(service: str, delivered: Delivered) -> UUID:

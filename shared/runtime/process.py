@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaConnectionError
 from pydantic import ValidationError
 
 from shared.programs.versions import ProgramBook
-from shared.runtime import crash_points, dead_letters
+from shared.runtime import arrivals, crash_points, dead_letters
 from shared.runtime.batch import DeskT
 from shared.runtime.dead_letter_limit import NearlyEverythingBadError
 from shared.runtime.http import build_app
@@ -73,8 +73,10 @@ async def run(service: Service[DeskT], settings: Settings) -> None:
 async def _run_roles(service: Service[DeskT], running: Running, feed: ProgramFeed) -> None:
     roles = running.settings.role_set
     parts: list[Awaitable[None]] = []
-    if "consume" in roles and service.topics:
-        parts.append(Worker(service, running, feed).run())
+    if "consume" in roles:
+        if service.topics:
+            parts.append(Worker(service, running, feed).run())
+        parts.extend(service.workers(running, feed))
         parts.extend(_every(sweep, running) for sweep in service.sweepers)
     if "relay" in roles:
         parts.append(Relay(service.name, running.settings).run())
@@ -111,7 +113,8 @@ async def _serve(service: Service[DeskT], running: Running) -> None:
             return f"{service.name} cannot reach its database."
         return None
 
-    routers = [dead_letters.routes(service.name, running), *service.routers(running)]
+    shared = [dead_letters.routes(service.name, running), arrivals.routes(running)]
+    routers = [*shared, *service.routers(running)]
     await serve_http(build_app(f"GreenPoints {service.name}", routers, ready), running.settings)
 
 

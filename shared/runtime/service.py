@@ -1,9 +1,9 @@
 """What a service hands to the runtime: its whole wiring, as `app.py` shows it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from fastapi import APIRouter
 
@@ -13,6 +13,9 @@ from shared.runtime.batch import Delivered, DeskT, Handler
 from shared.runtime.ledger import Postings
 from shared.runtime.postgres import Connection, Pool
 from shared.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from shared.runtime.program_feed import ProgramFeed
 
 Prepare = Callable[[Connection], Awaitable[None]]
 
@@ -49,6 +52,7 @@ class Books(Protocol[DeskT]):
         ...
 
 
+Workers = Callable[["Running", "ProgramFeed"], Sequence[Coroutine[Any, Any, None]]]
 AdoptProgram = Callable[[Connection, ProgramVersion], Awaitable[None]]
 Timer = Callable[["Running"], Awaitable[None]]
 
@@ -61,10 +65,12 @@ class Service(Generic[DeskT]):
     migrations: Path
     topics: tuple[str, ...] = ()
     handlers: Mapping[type[EventData], Handler[DeskT]] = field(default_factory=dict)
+    on_erased: Handler[DeskT] | None = None  # a record without value on a compacted topic erases its key
     books: Books[DeskT] | None = None
     routers: Callable[["Running"], Sequence[APIRouter]] = lambda _running: ()
     sweepers: Sequence[Timer] = ()
     adopt_program: AdoptProgram | None = None
+    workers: Workers = lambda _running, _feed: ()  # what else consumes, for as long as the process runs
 
 
 @dataclass(slots=True)

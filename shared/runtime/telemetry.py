@@ -40,10 +40,27 @@ REFUSED = Counter(
     "greenpoints_refusals_total", "Refusals by reason code, as the red lines count them.", ["service", "code"]
 )
 
+JOURNEY_SECONDS = Histogram(
+    "greenpoints_journey_seconds",
+    "From Kafka's first sight of what a till sent to this service's commit; high means a service or relay is behind.",
+    ["service"],
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 3600),
+)
+POINTS = Counter(
+    "greenpoints_points_total",
+    "Points in the events this service applied, by event type; a sudden change means a rule or a sender changed.",
+    ["service", "type"],
+)
+
 
 def count_fates(service: str, topic: str, fates: Mapping[Fate, int]) -> None:
     for fate, count in fates.items():
         EVENTS.labels(service, topic, fate.value).inc(count)
+
+
+def count_points(service: str, points: Mapping[str, int]) -> None:
+    for event_type, amount in points.items():
+        POINTS.labels(service, event_type).inc(amount)
 
 
 def configure_logging(level: str) -> None:

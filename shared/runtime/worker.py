@@ -25,6 +25,10 @@ class WorkerStoppedError(Exception):
     """The worker refuses to go on; the sentence says why and what to do."""
 
 
+class _OtherNumbersError(WorkerStoppedError):
+    """The assignment does not hold the same partition numbers of every topic."""
+
+
 def _is_the_clients(error: Exception) -> bool:
     """A named Kafka error says what is wrong; these only that the client broke, as it may when its broker goes away."""
     return type(error) is KafkaError or "the handler is closed" in str(error)
@@ -68,10 +72,18 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Raises WorkerStoppedError with a sentence when going on would be wrong."""
-        began_again = False
+        began_again = waited = False
         while True:
             try:
                 await self._consume()
+            except _OtherNumbersError as error:
+                if waited:
+                    raise
+                # until its session ends, the broker answers a member that comes back with what its last release read
+                log.warning("assigned as for other topics, waiting for the session's end", reason=str(error))
+                waited = True
+                await asyncio.sleep(self._running.settings.session_milliseconds / 1000 + 1)
+                self._begin()
             except (KafkaError, RuntimeError) as error:
                 if not _is_the_clients(error) and not (began_again and isinstance(error, KafkaConnectionError)):
                     raise
@@ -102,7 +114,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
         expected = numbers[self._service.topics[0]]
         if any(numbers[topic] != expected for topic in self._service.topics):
             self._fail(
-                WorkerStoppedError(
+                _OtherNumbersError(
                     f"{self._service.name} was given different partition numbers of its topics ({dict(numbers)}); "
                     "stop all workers of this service, then start them on one release."
                 )

@@ -18,9 +18,11 @@ from tests.integration.runtime.harness import TOPIC, Ledger, record
 
 
 @asynccontextmanager
-async def working(ledger: Ledger, kafka: str, name: str) -> AsyncIterator[tuple[Worker[Desk], "asyncio.Task[None]"]]:
+async def working(
+    ledger: Ledger, kafka: str, name: str, *topics: str
+) -> AsyncIterator[tuple[Worker[Desk], "asyncio.Task[None]"]]:
     """A worker with a group of its own, at work."""
-    service = replace(ledger.service, name=name)
+    service = replace(ledger.service, name=name, topics=topics or ledger.service.topics)
     settings = ledger.running.settings.model_copy(update={"kafka": kafka, "session_milliseconds": 6000})
     running: Running = replace(ledger.running, settings=settings)
     feed = ProgramFeed(running, None)
@@ -66,3 +68,26 @@ async def test_a_broken_client_is_replaced(ledger: Ledger, fresh_topics: str, un
         await send("second")
         await applied(2)
         assert worker._consumer._coordinator is not coordinator
+
+
+async def test_a_release_with_another_input_topic_starts_at_once_after_the_old_one(
+    ledger: Ledger, fresh_topics: str, unique: str
+) -> None:
+    """The broker still holds the old release's member, and answers with its old topics until that session ends."""
+    name = f"worker-{unique}"
+
+    async def sent_and_applied(task: "asyncio.Task[None]", event_id: str, events: int) -> None:
+        async def there() -> bool:
+            if task.done():
+                task.result()
+            return await ledger.count("inbox") == events
+
+        async with producer(fresh_topics) as till:
+            told = record(event_id)
+            await till.send_and_wait(TOPIC, told.value, key=told.key, headers=list(told.headers))
+        await eventually(f"inbox of {events}", there, seconds=40)
+
+    async with working(ledger, fresh_topics, name, TOPIC) as (_, task):
+        await sent_and_applied(task, "before", 1)
+    async with working(ledger, fresh_topics, name, TOPIC, "members.tiers.v1") as (_, task):
+        await sent_and_applied(task, "after", 2)
