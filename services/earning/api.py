@@ -5,12 +5,16 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
+from services.earning.deeds import key_of_drop
 from services.earning.desk import ReceiptEntry, key_of_receipt
 from services.earning.domain.explain import explain
+from services.earning.domain.explain_drop import explain_drop
 from services.earning.domain.program import compile_program
+from services.earning.domain.rejection import amount_of, amounts_left
 from services.earning.domain.returned import NOTHING_RETURNED
 from services.earning.store import queries
 from services.earning.store.load import receipt_of
+from services.earning.store.stored_deeds import drop_of
 from shared.runtime.http import ProblemError, operator_guard
 from shared.runtime.service import Running
 
@@ -34,6 +38,13 @@ def routes(running: Running) -> Sequence[APIRouter]:
             )
         return _explained(running, stored)
 
+    @router.get("/programs/{program_id}/drops/{drop_id:path}")
+    async def drop(program_id: str, drop_id: str) -> dict[str, Any]:
+        stored = await queries.drop(running.pool, key_of_drop(program_id, drop_id))
+        if stored is None:
+            raise ProblemError(404, "NOT_FOUND", f"Drop {drop_id} of program {program_id} was not handled (yet).")
+        return _explained_drop(running, stored)
+
     @router.get("/trace/{wanted:path}")
     async def trace(wanted: str) -> dict[str, list[dict[str, Any]]]:
         return await queries.trace(running.pool, wanted)
@@ -45,6 +56,16 @@ def routes(running: Running) -> Sequence[APIRouter]:
     @router.get("/programs/{program_id}/budgets")
     async def budgets(program_id: str) -> list[dict[str, Any]]:
         return await queries.budgets(running.pool, program_id)
+
+    @router.get("/budgets")
+    async def all_budgets() -> list[dict[str, Any]]:
+        """Of every program, with the currency of its latest version."""
+        book = running.programs
+        return [
+            {**row, "currency": book.versions(program_id)[-1].pack.currency}
+            for program_id in book.programs()
+            for row in await queries.budgets(running.pool, program_id)
+        ]
 
     @router.get("/programs/{program_id}/outcomes")
     async def outcomes(program_id: str) -> list[dict[str, Any]]:
@@ -72,6 +93,29 @@ def _explained(running: Running, stored: dict[str, Any]) -> dict[str, Any]:
     }
     if receipt.purchase is not None and receipt.rule_version is not None:
         answer |= _recomputed(running, receipt)
+    return answer
+
+
+def _explained_drop(running: Running, stored: dict[str, Any]) -> dict[str, Any]:
+    """The drop as it was judged, recomputed under its own version, and what remains of it after its rejections."""
+    drop = drop_of(stored["drop"], stored["grants"] or [], [])
+    answer: dict[str, Any] = {
+        "drop_id": drop.drop_id,
+        "station_id": drop.station_id,
+        "member_id": drop.member_id,
+        "outcome": drop.outcome,
+        "code": drop.code,
+        "granted": sum(grant.points for grant in drop.grants),
+        "clawed_back": sum(grant.clawed_back for grant in drop.grants),
+        "grants": stored["grants"] or [],
+        "rejections": stored["rejections"] or [],
+    }
+    version = running.programs.version(drop.program_id, drop.rule_version or 0)
+    if version is not None and drop.collected is not None:
+        program, items = compile_program(version.pack), drop.collected.items
+        brought, left = [amount_of(item) for item in items], amounts_left(items, drop.rejected)
+        answer["explanation"] = explain_drop(drop.collected, brought, program)
+        answer["explanation_of_what_remains"] = explain_drop(drop.collected, left, program)
     return answer
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from asyncpg.pgproto import pgproto
 
+from services.earning.deeds import DropEntry, ReferralEntry, RewardEntry, key_of_drop, key_of_referral
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.refund import BoughtLine, Claim
@@ -38,11 +39,16 @@ def reference(event: CloudEvent) -> str:
 
 @dataclass(slots=True)
 class MemberEntry:
-    """What earning knows of a registered member."""
+    """What earning knows of a registered member.
+
+    `first_order` is the receipt that earned first, set once; `referral` says who invited the member.
+    """
 
     registered_at: datetime
     phone_verified: bool
     listed_party: bool
+    first_order: UUID | None = None
+    referral: ReferralEntry | None = None
 
 
 @dataclass(slots=True)
@@ -64,7 +70,7 @@ class GrantLineEntry:
     """One line of a grant, as it is stored."""
 
     line_id: str
-    sku: str
+    sku: str | None  # of a drop: the material
     labels: tuple[str, ...]
     points: int
     clawed_back: int
@@ -73,7 +79,7 @@ class GrantLineEntry:
 
 @dataclass(slots=True)
 class GrantEntry:
-    """A grant of a receipt: new in this batch, or loaded and perhaps changed."""
+    """A grant of a receipt, drop or referral: new in this batch, or loaded and perhaps changed."""
 
     grant_id: UUID
     event_key: UUID
@@ -149,7 +155,7 @@ class ReceiptEntry:
 
 @dataclass(frozen=True, slots=True)
 class RefundReference:
-    """The refund event behind a claim or a claw-back; tenders None = the refund names none."""
+    """The event behind a claim or a claw-back: a refund, rejection or reversal; tenders None = it names none."""
 
     event_key: UUID
     source: str
@@ -246,6 +252,8 @@ class EarningDesk(Desk):
     members: dict[MemberKey, MemberEntry] = field(default_factory=dict)
     receipts: dict[UUID, ReceiptEntry] = field(default_factory=dict)
     claims: dict[ClaimOwner, list[ClaimEntry]] = field(default_factory=dict)
+    drops: dict[UUID, DropEntry] = field(default_factory=dict)
+    rewards: dict[UUID, RewardEntry] = field(default_factory=dict)  # by the key of their referral
     waiting: dict[UUID, WaitingEntry] = field(default_factory=dict)
     slices: dict[BudgetKey, SliceEntry] = field(default_factory=dict)
     changed_members: set[MemberKey] = field(default_factory=set)
@@ -258,6 +266,12 @@ class EarningDesk(Desk):
 
     def receipt(self, program_id: str, merchant_id: str, receipt_id: str) -> ReceiptEntry | None:
         return self.receipts.get(key_of_receipt(program_id, merchant_id, receipt_id))
+
+    def drop(self, program_id: str, drop_id: str) -> DropEntry | None:
+        return self.drops.get(key_of_drop(program_id, drop_id))
+
+    def reward(self, program_id: str, invitee_id: str) -> RewardEntry | None:
+        return self.rewards.get(key_of_referral(program_id, invitee_id))
 
     def put_receipt(self, entry: ReceiptEntry) -> None:
         self.receipts[entry.receipt_key] = entry

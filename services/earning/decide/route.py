@@ -10,6 +10,7 @@ from shared.programs.versions import ProgramVersion
 from shared.runtime.batch import Delivered, Fate, Outgoing, forwarded, onward_headers
 
 EFFECTS = "earning.effects.v1"
+OWN_SOURCE = "/earning"
 
 
 def require_program(desk: EarningDesk, program_id: str) -> None:
@@ -18,6 +19,17 @@ def require_program(desk: EarningDesk, program_id: str) -> None:
         raise Rejected(
             ReasonCode.UNKNOWN_PROGRAM,
             f"Program {program_id} was never published; publish it with `greenpoints program apply`, then replay.",
+            (),
+        )
+
+
+def require_own(delivered: Delivered) -> None:
+    """Raises NOT_AUTHORITATIVE: earning alone says that a referral qualified or was reversed."""
+    event = delivered.required_event
+    if event.source != OWN_SOURCE:
+        raise Rejected(
+            ReasonCode.NOT_AUTHORITATIVE,
+            f"{event.type} comes from {OWN_SOURCE} alone, not from {event.source}; publish referral.accepted instead.",
             (),
         )
 

@@ -4,28 +4,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from services.earning.decide.decline import GRANTS, SOURCE
-from services.earning.desk import (
-    ClaimEntry,
-    ClawBackRow,
-    EarningDesk,
-    GrantEntry,
-    ReceiptEntry,
-    RefundReference,
-)
-from services.earning.domain.claw_back import ClawBack, Granted, GrantedLine, claw_back
-from services.earning.domain.program import CompiledProgram
+from services.earning.decide.book_claw_back import book_claw_back, granted_of
+from services.earning.decide.referral import reverse_referral
+from services.earning.desk import ClaimEntry, EarningDesk, ReceiptEntry, RefundReference
+from services.earning.domain.claw_back import claw_back
 from services.earning.domain.refund import Claim, Match, Matching, match_purchases, match_receipt
 from services.earning.domain.returned import tender_given_back
 from shared.events.cloudevent import derived_id
-from shared.events.keys import member_key
-from shared.events.points_clawed_back import PointsClawedBack
-from shared.events.points_granted import GrantLine
-from shared.runtime.batch import outgoing_event
 
 
 def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundReference, desk: EarningDesk) -> int:
-    """Note what came back of one receipt and claw back accordingly; returns the points taken."""
+    """Note what came back of one receipt and claw back accordingly; returns the points taken.
+
+    The first order's referral goes back with it once all of it came back.
+    """
     lines = {line.line_id: line for line in receipt.lines}
     for match in matches:
         line = lines[match.line_id]
@@ -37,12 +29,14 @@ def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundRef
     if receipt.purchase is None or receipt.rule_version is None or not receipt.grants:
         return 0
     program = desk.compiled[receipt.program_id, receipt.rule_version]
-    grants = [_granted(grant) for grant in receipt.grants]
+    grants = [granted_of(grant) for grant in receipt.grants]
     takings = claw_back(receipt.purchase, receipt.returned(), receipt.facts, program, grants)
     by_id = {grant.grant_id: grant for grant in receipt.grants}
+    member = (receipt.program_id, receipt.member_id or "")
+    policy = program.pack.claw_back_policy
     for taking in takings:
-        _take(receipt, by_id[UUID(str(taking.grant_id))], taking, refund, program, desk)
-    return sum(taking.points for taking in takings)
+        book_claw_back(member, by_id[UUID(str(taking.grant_id))], taking, refund, policy, desk)
+    return sum(taking.points for taking in takings) + reverse_referral(receipt, refund, desk)
 
 
 def settle_claims(receipt: ReceiptEntry, desk: EarningDesk) -> None:
@@ -133,65 +127,3 @@ def _return_tenders(receipt: ReceiptEntry, refund: RefundReference) -> None:
     receipt.returned_voucher_minor += tender_given_back(
         paid["voucher"], receipt.returned_voucher_minor, refund.voucher_minor, back, goods
     )
-
-
-def _granted(grant: GrantEntry) -> Granted:
-    return Granted(
-        grant.grant_id,
-        grant.points_class,
-        grant.budget_id,
-        grant.cost_minor,
-        tuple(
-            GrantedLine(line.line_id, line.points, line.clawed_back, tuple(rule for rule, _ in line.rules))
-            for line in grant.lines
-        ),
-    )
-
-
-def _take(
-    receipt: ReceiptEntry,
-    grant: GrantEntry,
-    taking: ClawBack,
-    refund: RefundReference,
-    program: CompiledProgram,
-    desk: EarningDesk,
-) -> None:
-    """Book one claw-back: grant, budget, row and event."""
-    by_line = {line.line_id: line for line in grant.lines}
-    for part in taking.lines:
-        by_line[part.line_id].clawed_back += part.points
-    grant.clawed_back += taking.points
-    grant.cost_returned_minor += taking.cost_minor
-    grant.changed = True
-    desk.give_back((receipt.program_id, grant.budget_id), taking.cost_minor)
-    claw_back_id = derived_id(refund.source, refund.event_id, f"claw_back/{grant.grant_id}")
-    member_id = receipt.member_id or ""
-    desk.claw_backs.append(
-        ClawBackRow(
-            claw_back_id,
-            grant.grant_id,
-            refund.event_key,
-            receipt.program_id,
-            member_id,
-            refund.refund_id,
-            taking.points,
-            taking.cost_minor,
-        )
-    )
-    told = PointsClawedBack(
-        program_id=receipt.program_id,
-        member_id=member_id,
-        causation_id=f"{refund.source}#{refund.event_id}",
-        correlation_id=grant.correlation_id,
-        rule_version=grant.rule_version,
-        grant_id=str(grant.grant_id),
-        points=taking.points,
-        refund_id=refund.refund_id,
-        policy=program.pack.claw_back_policy,
-        cost_minor=taking.cost_minor,
-        lines=tuple(
-            GrantLine(line_id=part.line_id, sku=by_line[part.line_id].sku, points=part.points) for part in taking.lines
-        ),
-    )
-    key = member_key(receipt.program_id, member_id)
-    desk.emit(outgoing_event(GRANTS, key, claw_back_id, SOURCE, member_id, refund.time, told))

@@ -77,12 +77,17 @@ def claw_back(
     """
     if len({(grant.points_class, grant.budget_id) for grant in grants}) != len(grants):
         raise ValueError(f"receipt {purchase.receipt_id} has two grants of the same class and budget")
-    granting_rules = {rule_id for grant in grants for line in grant.lines for rule_id in line.rule_ids}
-    remaining = {
-        (award.points_class, award.budget_id): award
-        for award in earn(purchase, returned, facts, program, granting_rules)
-    }
-    taken = (_take(grant, remaining.get((grant.points_class, grant.budget_id))) for grant in grants)
+    return claw_back_to(grants, earn(purchase, returned, facts, program, granting_rules(grants)))
+
+
+def granting_rules(grants: Sequence[Granted]) -> frozenset[str]:
+    return frozenset(rule_id for grant in grants for line in grant.lines for rule_id in line.rule_ids)
+
+
+def claw_back_to(grants: Sequence[Granted], remaining: Sequence[Award]) -> tuple[ClawBack, ...]:
+    """What to take back so that each grant comes down to what the `remaining` award of its class and budget says."""
+    awards = {(award.points_class, award.budget_id): award for award in remaining}
+    taken = (_take(grant, awards.get((grant.points_class, grant.budget_id))) for grant in grants)
     return tuple(taking for taking in taken if taking is not None)
 
 

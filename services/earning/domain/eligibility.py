@@ -9,6 +9,17 @@ from shared.events.reason_codes import ReasonCode
 from shared.programs.pack import ProgramPack
 
 
+def refusal_of_deed(
+    *, event_time: datetime, arrival: datetime, registered: bool, listed: bool, pack: ProgramPack
+) -> ReasonCode | None:
+    """What holds for everything a member may earn by: C01, C27 and the age of the event."""
+    if not registered:
+        return ReasonCode.ISSUE_TO_UNSPECIFIED
+    if listed:
+        return ReasonCode.LISTED_PARTY
+    return ReasonCode.EVENT_TOO_OLD if _is_too_old(event_time, arrival, pack) else None
+
+
 def refusal_of(
     purchase: PurchaseCompleted,
     *,
@@ -26,6 +37,9 @@ def refusal_of(
     for line in purchase.lines:
         if line.category in POINTS_SALE_CATEGORIES:
             return ReasonCode.POINTS_SALE_PROHIBITED
-    if pack.max_event_age_days != "unlimited" and arrival - event_time > timedelta(days=pack.max_event_age_days):
-        return ReasonCode.EVENT_TOO_OLD
-    return None
+    return ReasonCode.EVENT_TOO_OLD if _is_too_old(event_time, arrival, pack) else None
+
+
+def _is_too_old(event_time: datetime, arrival: datetime, pack: ProgramPack) -> bool:
+    days = pack.max_event_age_days
+    return days != "unlimited" and arrival - event_time > timedelta(days=days)

@@ -20,7 +20,11 @@ def on_member_registered(delivered: Delivered, desk: EarningDesk) -> Fate:
     member = (profile.program_id, profile.member_id)
     known = desk.members.get(member)
     first = profile.registered_at if known is None else min(known.registered_at, profile.registered_at)
-    desk.members[member] = MemberEntry(first, profile.phone_verified, profile.listed_party)
+    if known is None:
+        desk.members[member] = MemberEntry(first, profile.phone_verified, profile.listed_party)
+    else:
+        known.registered_at, known.phone_verified = first, profile.phone_verified
+        known.listed_party = profile.listed_party
     desk.changed_members.add(member)
     for waiting in [entry for entry in desk.waiting.values() if (entry.program_id, entry.member_id) == member]:
         if not waiting.sent_on:

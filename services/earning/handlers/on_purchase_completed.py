@@ -4,6 +4,7 @@ from typing import cast
 
 from services.earning.decide.decline import decide, tell_declined
 from services.earning.decide.issue import Issue, issue_award
+from services.earning.decide.referral import note_order
 from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
 from services.earning.decide.take_back import settle_claims
 from services.earning.desk import EarningDesk, LineEntry, ReceiptEntry, key_of_receipt, reference
@@ -35,6 +36,8 @@ def on_purchase_completed(delivered: Delivered, desk: EarningDesk) -> Fate:
     receipt = _enter(delivered, purchase, known, desk)
     _judge(delivered, purchase, receipt, desk)
     settle_claims(receipt, desk)
+    if receipt.grants:
+        note_order(delivered, receipt, desk)
     return Fate.APPLIED
 
 

@@ -6,9 +6,10 @@ from functools import partial
 from services.earning.desk import EarningDesk
 from services.earning.domain.program import CompiledProgram, compile_program
 from services.earning.store.budget import call_back_slices, fetch_slice
-from services.earning.store.load import LOAD, fill_desk, load_arguments
+from services.earning.store.load import LOAD, fill_desk
 from services.earning.store.save import save_arguments
 from services.earning.store.save_statement import SAVE
+from services.earning.store.touched import load_arguments
 from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
 from shared.runtime.ledger import Postings, read_inbox

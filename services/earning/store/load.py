@@ -11,23 +11,17 @@ import orjson
 from services.earning.desk import (
     ClaimEntry,
     EarningDesk,
-    GrantEntry,
-    GrantLineEntry,
     LineEntry,
     MemberEntry,
     ReceiptEntry,
     RefundReference,
     SliceEntry,
     WaitingEntry,
-    key_of_receipt,
 )
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.refund import Claim
-from shared.events.member_registered import MemberRegistered
+from services.earning.store.stored_deeds import drop_of, grant_of, maybe_uuid, referral_of, reward_of
 from shared.events.purchase_completed import PurchaseCompleted
-from shared.events.purchase_delivered import PurchaseDelivered
-from shared.events.purchase_refunded import PurchaseRefunded
-from shared.runtime.batch import Delivered
 from shared.runtime.ledger import INBOX_COLUMNS, unpack_headers
 from shared.runtime.statement import load_statement
 
@@ -36,11 +30,23 @@ LOAD = load_statement(
         **INBOX_COLUMNS,
         "members": """
             SELECT json_agg(m)
-              FROM unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id),
-                   LATERAL (SELECT * FROM member
+              FROM (SELECT * FROM unnest(:member_program::text[], :member_id::text[])
+                     UNION ALL -- whose receipt is named without its member: what comes back may end a referral
+                    SELECT r.program_id, r.member_id
+                      FROM unnest(:receipt_alone::uuid[]) AS k (receipt_key),
+                           LATERAL (SELECT program_id, member_id FROM receipt
+                                     WHERE receipt_key = k.receipt_key OFFSET 0) AS r
+                   ) AS k (program_id, member_id),
+                   LATERAL (SELECT m.*, CASE WHEN m.referral_key IS NOT NULL THEN (
+                                SELECT json_build_object('row', r, 'grant', (
+                                           SELECT to_json(g) FROM issued_grant AS g
+                                            WHERE g.referral_key = r.referral_key AND g.member_id = r.invitee_id))
+                                  FROM referral AS r WHERE r.referral_key = m.referral_key) END AS referral
+                              FROM member AS m
                              WHERE program_id = k.program_id AND member_id = k.member_id OFFSET 0) AS m
         """,
-        # Receipts named by the batch, and those that a refund without receipt may take from.
+        # Receipts named by the batch, those that a refund without receipt may take from, and the first orders of those
+        # who accept an invitation.
         "receipts": """
             SELECT json_agg(json_build_object(
                        'receipt', r,
@@ -55,8 +61,32 @@ LOAD = load_statement(
                            AS s (program_id, member_id, sku),
                            LATERAL (SELECT receipt_key FROM receipt_line
                                      WHERE program_id = s.program_id AND member_id = s.member_id AND sku = s.sku
-                                       AND refunded_quantity < quantity OFFSET 0) AS l) AS k (receipt_key),
+                                       AND refunded_quantity < quantity OFFSET 0) AS l
+                     UNION
+                    SELECT f.first_order
+                      FROM unnest(:invitee_program::text[], :invitee_id::text[]) AS i (program_id, member_id),
+                           LATERAL (SELECT first_order FROM member
+                                     WHERE program_id = i.program_id AND member_id = i.member_id OFFSET 0) AS f
+                   ) AS k (receipt_key),
                    LATERAL (SELECT * FROM receipt WHERE receipt_key = k.receipt_key OFFSET 0) AS r
+        """,
+        "drops": """
+            SELECT json_agg(json_build_object(
+                       'drop', d,
+                       'grants', (SELECT json_agg(g ORDER BY g.grant_id)
+                                    FROM issued_grant AS g WHERE g.drop_key = d.drop_key),
+                       'rejections', (SELECT json_agg(r) FROM drop_rejection AS r
+                                       WHERE r.drop_key = d.drop_key AND r.state = 'open')))
+              FROM unnest(:drop_key::uuid[]) AS k (drop_key),
+                   LATERAL (SELECT * FROM recycling_drop WHERE drop_key = k.drop_key OFFSET 0) AS d
+        """,
+        "rewards": """
+            SELECT json_agg(json_build_object(
+                       'row', w,
+                       'grant', (SELECT to_json(g) FROM issued_grant AS g
+                                  WHERE g.referral_key = w.referral_key AND g.member_id = w.inviter_id)))
+              FROM unnest(:reward_key::uuid[]) AS k (referral_key),
+                   LATERAL (SELECT * FROM referral_reward WHERE referral_key = k.referral_key OFFSET 0) AS w
         """,
         "claims": """
             SELECT json_agg(c)
@@ -113,59 +143,22 @@ LOAD = load_statement(
 )
 
 
-def load_arguments(partition: int, events: Sequence[Delivered]) -> dict[str, object]:
-    """Which members, receipts and SKUs the batch's events touch."""
-    members: set[tuple[str, str]] = set()
-    buyers: set[tuple[str, str]] = set()
-    new: set[tuple[str, str]] = set()
-    receipts: set[UUID] = set()
-    alone: set[UUID] = set()  # named without their member
-    skus: set[tuple[str, str, str]] = set()
-    programs: set[str] = set()
-    for delivered in events:
-        body = delivered.required_event.data
-        programs.add(getattr(body, "program_id", ""))
-        if isinstance(body, PurchaseCompleted):
-            receipts.add(key_of_receipt(body.program_id, body.merchant_id, body.receipt_id))
-            if body.member_id is not None:
-                buyers.add((body.program_id, body.member_id))
-        elif isinstance(body, PurchaseRefunded | PurchaseDelivered):
-            if body.member_id is not None:
-                members.add((body.program_id, body.member_id))
-            if body.receipt_id is not None:
-                key = key_of_receipt(body.program_id, body.merchant_id, body.receipt_id)
-                receipts.add(key)
-                if body.member_id is None:
-                    alone.add(key)
-            elif isinstance(body, PurchaseRefunded) and body.member_id is not None:
-                skus.update((body.program_id, body.member_id, line.sku) for line in body.lines)
-        elif isinstance(body, MemberRegistered):
-            new.add((body.program_id, body.member_id))
-    members |= buyers | new
-    return {
-        "partition": partition,
-        "event_keys": [delivered.required_event.event_key for delivered in events],
-        "member_program": [program for program, _ in members],
-        "member_id": [member for _, member in members],
-        "buyer_program": [program for program, _ in buyers],
-        "buyer_id": [member for _, member in buyers],
-        "new_program": [program for program, _ in new],
-        "new_member": [member for _, member in new],
-        "receipt_key": list(receipts),
-        "receipt_alone": list(alone),
-        "sku_program": [program for program, _, _ in skus],
-        "sku_member": [member for _, member, _ in skus],
-        "sku": [sku for _, _, sku in skus],
-        "programs": list(programs),
-    }
-
-
 def fill_desk(desk: EarningDesk, row: Mapping[str, Any]) -> None:
     """Put the loaded facts on the desk."""
     for stored in _rows(row["members"]):
         desk.members[stored["program_id"], stored["member_id"]] = MemberEntry(
-            datetime.fromisoformat(stored["registered_at"]), stored["phone_verified"], stored["listed_party"]
+            datetime.fromisoformat(stored["registered_at"]),
+            stored["phone_verified"],
+            stored["listed_party"],
+            maybe_uuid(stored["first_order"]),
+            None if stored["referral"] is None else referral_of(stored["referral"]["row"], stored["referral"]["grant"]),
         )
+    for stored in _rows(row["drops"]):
+        drop = drop_of(stored["drop"], stored["grants"] or [], stored["rejections"] or [])
+        desk.drops[drop.drop_key] = drop
+    for stored in _rows(row["rewards"]):
+        reward = reward_of(stored["row"], stored["grant"])
+        desk.rewards[reward.referral_key] = reward
     for stored in _rows(row["receipts"]):
         desk.put_receipt(receipt_of(stored["receipt"], stored["lines"] or [], stored["grants"] or []))
     for stored in (*_rows(row["claims"]), *_rows(row["claims_by_sku"])):
@@ -224,37 +217,6 @@ def receipt_of(
             for line in lines
         ],
         [grant_of(grant) for grant in grants],
-    )
-
-
-def grant_of(stored: Mapping[str, Any]) -> GrantEntry:
-    """A stored grant with its lines."""
-    event_time = datetime.fromisoformat(stored["event_time"])
-    return GrantEntry(
-        UUID(stored["grant_id"]),
-        UUID(stored["event_key"]),
-        stored["class"],
-        stored["budget_id"],
-        stored["points"],
-        stored["clawed_back"],
-        stored["cost_minor"],
-        stored["cost_returned_minor"],
-        [
-            GrantLineEntry(
-                line["line_id"],
-                line["sku"],
-                tuple(line["labels"]),
-                line["points"],
-                line["clawed_back"],
-                tuple((rule, points) for rule, points in line["rules"]),
-            )
-            for line in stored["lines"]
-        ],
-        stored["rule_version"],
-        event_time,
-        _time(stored["available_at"]),
-        _time(stored["expires_at"]),
-        stored["correlation_id"],
     )
 
 

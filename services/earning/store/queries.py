@@ -15,13 +15,35 @@ SELECT json_build_object(
            'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d WHERE d.receipt_key = r.receipt_key))
   FROM receipt r WHERE r.receipt_key = $1
 """
+_DROP = """
+SELECT json_build_object(
+           'drop', d,
+           'grants', (SELECT json_agg(g ORDER BY g.grant_id) FROM issued_grant AS g WHERE g.drop_key = d.drop_key),
+           'rejections', (SELECT json_agg(r ORDER BY r.event_time, r.event_key)
+                            FROM drop_rejection AS r WHERE r.drop_key = d.drop_key))
+  FROM recycling_drop AS d WHERE d.drop_key = $1
+"""
 # $1 = the id, $2 = the same as a UUID or null, $3 = what may be the event id in a story's source#id, $4 = receipts of
-# that id. First the events it names, then their receipts, then everything of these: by key at every step, save the
-# way from a refund without receipt to its claw-backs. ARRAY keeps PostgreSQL from joining whole tables.
+# that id. First the events it names, then their referrals, drops and receipts, then everything of these: by key at
+# every step, save the way from a refund without receipt to its claw-backs. A referral belongs to the story of its first
+# order. ARRAY keeps PostgreSQL from joining whole tables.
 _TRACE = """
 WITH named AS (
     SELECT event_key, receipt_key FROM decision
      WHERE event_id = $1::text OR (event_id = ANY($3::text[]) AND event_source || '#' || event_id = $1)
+), pointed_at AS (
+    SELECT grant_id, drop_key, referral_key FROM issued_grant WHERE grant_id = $2::uuid
+    UNION SELECT grant_id, drop_key, referral_key FROM issued_grant
+           WHERE event_key = ANY(ARRAY(SELECT event_key FROM named))
+    UNION SELECT g.grant_id, g.drop_key, g.referral_key FROM claw_back c JOIN issued_grant g USING (grant_id)
+           WHERE c.claw_back_id = $2
+), linked AS (
+    SELECT referral_key FROM pointed_at
+    UNION SELECT referral_key FROM referral WHERE event_key = ANY(ARRAY(SELECT event_key FROM named))
+), dropped AS (
+    SELECT drop_key FROM pointed_at
+    UNION SELECT drop_key FROM recycling_drop WHERE drop_id = $1
+    UNION SELECT drop_key FROM drop_rejection WHERE event_key = ANY(ARRAY(SELECT event_key FROM named))
 ), reached AS (
     SELECT receipt_key FROM named WHERE receipt_key IS NOT NULL
     UNION SELECT unnest($4::uuid[])
@@ -30,20 +52,36 @@ WITH named AS (
     UNION SELECT receipt_key FROM issued_grant WHERE grant_id = ANY(ARRAY(
         SELECT grant_id FROM claw_back WHERE event_key = ANY(ARRAY(
             SELECT event_key FROM named WHERE receipt_key IS NULL))))
+    UNION SELECT receipt_key FROM referral WHERE referral_key = ANY(ARRAY(SELECT referral_key FROM linked))
+), referred AS (
+    SELECT * FROM referral WHERE referral_key = ANY(ARRAY(SELECT referral_key FROM linked))
+    UNION SELECT * FROM referral WHERE receipt_key = ANY(ARRAY(SELECT receipt_key FROM reached))
+), rewarded AS (
+    SELECT * FROM referral_reward WHERE referral_key = ANY(ARRAY(SELECT referral_key FROM referred))
+), granted AS (
+    SELECT grant_id FROM issued_grant WHERE receipt_key = ANY(ARRAY(SELECT receipt_key FROM reached))
+    UNION SELECT grant_id FROM issued_grant WHERE drop_key = ANY(ARRAY(SELECT drop_key FROM dropped))
+    UNION SELECT grant_id FROM issued_grant WHERE referral_key = ANY(ARRAY(SELECT referral_key FROM referred))
 ), given AS (
-    SELECT * FROM issued_grant WHERE receipt_key = ANY(ARRAY(SELECT receipt_key FROM reached))
+    SELECT * FROM issued_grant WHERE grant_id = ANY(ARRAY(SELECT grant_id FROM granted))
 ), taken AS (
     SELECT * FROM claw_back WHERE grant_id = ANY(ARRAY(SELECT grant_id FROM given))
 ), told AS (
     SELECT event_key FROM named
     UNION SELECT event_key FROM decision WHERE receipt_key = ANY(ARRAY(SELECT receipt_key FROM reached))
     UNION SELECT event_key FROM taken
+    UNION SELECT event_key FROM recycling_drop WHERE drop_key = ANY(ARRAY(SELECT drop_key FROM dropped))
+    UNION SELECT event_key FROM drop_rejection WHERE drop_key = ANY(ARRAY(SELECT drop_key FROM dropped))
+    UNION SELECT event_key FROM referred
+    UNION SELECT event_key FROM rewarded
+    UNION SELECT reversal_key FROM rewarded
 )
 SELECT json_build_object(
     'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d
                    WHERE d.event_key = ANY(ARRAY(SELECT event_key FROM told))),
     'grants', (SELECT json_agg(g ORDER BY g.event_time) FROM given g),
     'claw_backs', (SELECT json_agg(c ORDER BY c.claw_back_id) FROM taken c),
+    'referrals', (SELECT json_agg(r ORDER BY r.referral_key) FROM referred r),
     'waiting', (SELECT json_agg(w ORDER BY w.arrival) FROM (
                     SELECT event_key, event_type, program_id, member_id, arrival, deadline FROM waiting_event
                      WHERE position(convert_to(to_json($1)::text, 'UTF8') IN record_value) > 0
@@ -82,6 +120,12 @@ _OFFSETS = "SELECT * FROM partition_offset ORDER BY topic, partition"
 async def receipt(pool: Pool, receipt_key: UUID) -> dict[str, Any] | None:
     """The receipt with its lines, grants and decisions, or None."""
     row = await pool.fetchval(_RECEIPT, receipt_key)
+    return None if row is None else orjson.loads(row)
+
+
+async def drop(pool: Pool, drop_key: UUID) -> dict[str, Any] | None:
+    """The drop with its grants and rejections, or None."""
+    row = await pool.fetchval(_DROP, drop_key)
     return None if row is None else orjson.loads(row)
 
 

@@ -8,6 +8,7 @@ import orjson
 
 from services.earning.desk import DecisionRow, EarningDesk, GrantEntry, ReceiptEntry
 from services.earning.domain.facts import EarnFacts
+from services.earning.store.save_deeds import deed_arguments, deed_grants
 from shared.runtime.ledger import pack_headers
 from shared.runtime.statement import maybe_microseconds, microseconds
 
@@ -26,7 +27,8 @@ def save_arguments(desk: EarningDesk) -> dict[str, object]:
         "changed_revision": [receipt.revision for receipt in changed],
         **_line_arguments(touched),
         "decisions": [_decision_row(row) for row in desk.decisions],
-        **_grant_arguments(touched),
+        **_grant_arguments(touched, deed_grants(desk)),
+        **deed_arguments(desk),
         **_claim_arguments(desk),
         **_slice_arguments(desk),
     }
@@ -41,6 +43,8 @@ def _member_arguments(desk: EarningDesk) -> dict[str, object]:
         "me_registered": [entry.registered_at for entry in entries],
         "me_verified": [entry.phone_verified for entry in entries],
         "me_listed": [entry.listed_party for entry in entries],
+        "me_first_order": [entry.first_order for entry in entries],
+        "me_referral": [None if entry.referral is None else entry.referral.referral_key for entry in entries],
     }
 
 
@@ -146,8 +150,9 @@ def _decision_row(row: DecisionRow) -> tuple[object, ...]:
     )
 
 
-def _grant_arguments(receipts: list[ReceiptEntry]) -> dict[str, object]:
+def _grant_arguments(receipts: list[ReceiptEntry], others: Iterable[GrantEntry]) -> dict[str, object]:
     changed = [grant for receipt in receipts for grant in receipt.grants if grant.changed and not grant.new]
+    changed.extend(grant for grant in others if grant.changed and not grant.new)
     return {
         "grants": [_grant_row(receipt, grant) for receipt in receipts for grant in receipt.grants if grant.new],
         "gc_id": [grant.grant_id for grant in changed],

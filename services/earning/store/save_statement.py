@@ -1,5 +1,6 @@
 """The SQL of a save: every row a batch may write, each part behind the gate, all of them one statement."""
 
+from services.earning.store.save_deeds import DEED_PARTS
 from shared.runtime.gate import BATCH_GATE
 from shared.runtime.ledger import BATCH_PARTS
 from shared.runtime.statement import Part, gated_statement
@@ -11,13 +12,16 @@ PARTS = (
     Part(
         "member_rows",
         """
-        INSERT INTO member AS m (program_id, member_id, registered_at, phone_verified, listed_party)
+        INSERT INTO member AS m (program_id, member_id, registered_at, phone_verified, listed_party, first_order,
+                                 referral_key)
         SELECT n.* FROM gate, unnest(:me_program::text[], :me_member::text[], :me_registered::timestamptz[],
-                                     :me_verified::boolean[], :me_listed::boolean[]) AS n
+                                     :me_verified::boolean[], :me_listed::boolean[], :me_first_order::uuid[],
+                                     :me_referral::uuid[]) AS n
          ORDER BY 1, 2
         ON CONFLICT (program_id, member_id) DO UPDATE
            SET registered_at = excluded.registered_at, phone_verified = excluded.phone_verified,
-               listed_party = excluded.listed_party
+               listed_party = excluded.listed_party, first_order = excluded.first_order,
+               referral_key = excluded.referral_key
         """,
     ),
     Part(
@@ -207,4 +211,4 @@ PARTS = (
         expects="sl_program",
     ),
 )
-SAVE = gated_statement(BATCH_GATE, (*BATCH_PARTS, *PARTS))
+SAVE = gated_statement(BATCH_GATE, (*BATCH_PARTS, *PARTS, *DEED_PARTS))

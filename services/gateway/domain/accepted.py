@@ -6,19 +6,40 @@ from typing import Final, TypeAlias
 import orjson
 
 from shared.events.cloudevent import CloudEvent
+from shared.events.contact_updated import ContactUpdated
 from shared.events.fields import is_printable
 from shared.events.integrity import MAX_MESSAGE_BYTES
 from shared.events.kafka_binding import encode
 from shared.events.keys import member_key, receipt_key
 from shared.events.member_registered import MemberRegistered
+from shared.events.member_updated import MemberUpdated
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.events.purchase_delivered import PurchaseDelivered
 from shared.events.purchase_refunded import PurchaseRefunded
 from shared.events.reason_codes import ReasonCode
+from shared.events.recycling_collected import RecyclingCollected
+from shared.events.recycling_rejected import RecyclingRejected
+from shared.events.referral_accepted import ReferralAccepted
 from shared.events.rejected import FieldError, Rejected
 
-AcceptedData: TypeAlias = PurchaseCompleted | PurchaseRefunded | PurchaseDelivered | MemberRegistered
-ACCEPTED_TYPES: Final = (PurchaseCompleted.TYPE, PurchaseRefunded.TYPE, PurchaseDelivered.TYPE, MemberRegistered.TYPE)
+OfReceipt: TypeAlias = PurchaseCompleted | PurchaseRefunded | PurchaseDelivered
+OfDrop: TypeAlias = RecyclingCollected | RecyclingRejected
+OfMember: TypeAlias = MemberRegistered | MemberUpdated | ContactUpdated | ReferralAccepted
+AcceptedData: TypeAlias = OfReceipt | OfDrop | OfMember
+ACCEPTED_TYPES: Final = tuple(
+    model.TYPE
+    for model in (
+        PurchaseCompleted,
+        PurchaseRefunded,
+        PurchaseDelivered,
+        RecyclingCollected,
+        RecyclingRejected,
+        ReferralAccepted,
+        MemberRegistered,
+        MemberUpdated,
+        ContactUpdated,
+    )
+)
 NOT_ACCEPTED: Final = f"This release of the gateway does not accept this type; it accepts {', '.join(ACCEPTED_TYPES)}."
 
 
@@ -33,7 +54,7 @@ class Record:
 
 def accepted_data(event: CloudEvent) -> AcceptedData:
     """The event's data, if its type comes in here. Raises Rejected(UNKNOWN_TYPE)."""
-    if not isinstance(event.data, PurchaseCompleted | PurchaseRefunded | PurchaseDelivered | MemberRegistered):
+    if not isinstance(event.data, OfReceipt | OfDrop | OfMember):
         raise Rejected(ReasonCode.UNKNOWN_TYPE, NOT_ACCEPTED)
     return event.data
 
@@ -41,8 +62,11 @@ def accepted_data(event: CloudEvent) -> AcceptedData:
 def record_key(data: AcceptedData) -> str:
     """The key that decides the partition: the member's, else the receipt's ("One member, one partition").
 
-    A refund that names neither can match nothing; it is keyed by itself and becomes an open claim.
+    Of a referral the invitee is the member. A refund that names neither can match nothing; it is keyed by itself and
+    becomes an open claim.
     """
+    if isinstance(data, ReferralAccepted):
+        return member_key(data.program_id, data.invitee_id)
     if data.member_id is not None:
         return member_key(data.program_id, data.member_id)
     if isinstance(data, PurchaseRefunded):

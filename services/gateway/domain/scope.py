@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from services.gateway.domain.accepted import AcceptedData
+from services.gateway.domain.accepted import AcceptedData, OfMember, OfReceipt
 from services.gateway.domain.api_key import Scope
-from shared.events.member_registered import MemberRegistered
 from shared.events.purchase_completed import PurchaseCompleted
+from shared.events.recycling_collected import RecyclingCollected
 from shared.events.rejected import FieldError
 
 OUT_OF_SCOPE = "OUT_OF_SCOPE"
@@ -23,7 +23,7 @@ def out_of_scope(scope: Scope, source: str, data: AcceptedData) -> tuple[FieldEr
 def _outside(scope: Scope, source: str, data: AcceptedData) -> Iterator[FieldError]:
     if data.program_id != scope.program_id:
         yield FieldError("program_id", "is not the program of this API key")
-    if not isinstance(data, MemberRegistered):
+    if isinstance(data, OfReceipt):
         if scope.merchant_id is None:
             yield FieldError("merchant_id", "receipts, refunds and deliveries need an API key of their merchant")
             return
@@ -31,7 +31,9 @@ def _outside(scope: Scope, source: str, data: AcceptedData) -> Iterator[FieldErr
             yield FieldError("merchant_id", "is not the merchant of this API key")
     if isinstance(data, PurchaseCompleted) and scope.terminal_id is not None and data.terminal_id != scope.terminal_id:
         yield FieldError("terminal_id", "is not the terminal of this API key")
-    roots = _sources(scope, member_event=isinstance(data, MemberRegistered))
+    if isinstance(data, RecyclingCollected) and scope.terminal_id is not None and data.station_id != scope.terminal_id:
+        yield FieldError("station_id", "is not the terminal of this API key")
+    roots = _sources(scope, member_event=isinstance(data, OfMember))
     if not any(_is_below(source, root) for root in roots):
         yield FieldError("source", f"must be, or begin with, {' or '.join(roots)}")
 

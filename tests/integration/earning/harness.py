@@ -63,7 +63,7 @@ def record(
     topic: str | None = None,
 ) -> Delivered:
     """A decoded record under the contract's key, unless another is given; its place is set when it is posted."""
-    member_id: str | None = getattr(data, "member_id", None)
+    member_id: str | None = getattr(data, data.MEMBER_FIELD or "", None)
     program_id: str = getattr(data, "program_id", PROGRAM)
     named = getattr(data, "receipt_id", None) or event_id
     own = member_key(program_id, member_id) if member_id is not None else receipt_key(program_id, named)
@@ -158,6 +158,13 @@ class Earning:
         assert row["taken"] == row["booked"]
         return row["issued"], row["taken"]
 
+    async def balances(self) -> dict[str, int]:
+        """What each member was granted less what was clawed back; members with a grant only."""
+        rows = await self.running.pool.fetch(
+            "SELECT member_id, sum(points - clawed_back)::bigint AS points FROM issued_grant GROUP BY 1"
+        )
+        return {row["member_id"]: row["points"] for row in rows}
+
     async def outbox(self, topic: str) -> list[Any]:
         return await self.running.pool.fetch("SELECT * FROM outbox WHERE aggregatetype = $1 ORDER BY id", topic)
 
@@ -187,7 +194,8 @@ SELECT b.budget_id FROM budget b
  WHERE b.approved_minor <> b.remainder_minor + s.reserved OR s.spent > s.reserved OR s.spent <> coalesce(g.cost, 0)
 """
 _WRONG_RECEIPTS = """
-SELECT receipt_key, count(*) FROM issued_grant GROUP BY receipt_key, class, budget_id HAVING count(*) > 1
+SELECT receipt_key, drop_key, referral_key, count(*) FROM issued_grant
+ GROUP BY receipt_key, drop_key, referral_key, member_id, class, budget_id HAVING count(*) > 1
 """
 
 

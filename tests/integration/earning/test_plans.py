@@ -17,7 +17,8 @@ _MANY = """
 CREATE TABLE drawn AS
 SELECT n, gen_random_uuid() AS id, 'm-' || n % 3000 AS member, 'sku-' || n % 500 AS sku,
        now() - n * interval '1 minute' AS at FROM generate_series(1, 24000) AS n;
-INSERT INTO member SELECT 'p', 'm-' || n, now(), true, false FROM generate_series(1, 24000) AS n;
+INSERT INTO member SELECT 'p', 'm-' || n, now(), true, false, gen_random_uuid(), gen_random_uuid()
+  FROM generate_series(1, 24000) AS n;
 INSERT INTO receipt (receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source, event_id,
                      event_time, outcome, rule_version, facts, purchase)
 SELECT id, 'p', 's', 'r-' || n, member, id, '/pos', 'e-' || n, at, 'granted', 1, '{}', '{}' FROM drawn;
@@ -26,6 +27,14 @@ INSERT INTO decision SELECT id, 'p', member, 't', '/pos', 'e-' || n, at, at, 'gr
   FROM drawn;
 INSERT INTO issued_grant SELECT id, id, id, 'p', member, 'CONSUMPTION', 'b', 1, 0, 5, 0, '[]', 1, at, at, at,
                                 '/pos#e-' || n FROM drawn;
+INSERT INTO issued_grant SELECT gen_random_uuid(), id, NULL, 'p', member, 'GREEN_ACTION', 'b', 1, 0, 5, 0, '[]', 1, at,
+                                at, at, '/pos#e-' || n, CASE n % 2 WHEN 0 THEN id END, CASE n % 2 WHEN 1 THEN id END
+  FROM drawn;
+INSERT INTO recycling_drop SELECT id, 'p', 'd-' || n, 'k', member, id, '/pos', 'e-' || n, at, 'granted', NULL, 1, '{}',
+                                  '[]' FROM drawn;
+INSERT INTO drop_rejection SELECT gen_random_uuid(), '/pos', 'e', at, id, 'p', member, '[]', 'open' FROM drawn;
+INSERT INTO referral SELECT id, 'p', member, 'x', gen_random_uuid(), '/crm', 'e', at, 'qualified', id FROM drawn;
+INSERT INTO referral_reward SELECT id, 'p', 'x', member, id, NULL, 'granted' FROM drawn;
 INSERT INTO claw_back SELECT gen_random_uuid(), id, id, 'p', member, 'f', 1, 5 FROM drawn;
 INSERT INTO open_claim SELECT gen_random_uuid(), id, '/pos', 'e', 'f', 'p', member, CASE n % 2 WHEN 0 THEN id END, at,
                               0, NULL, sku, 1, 100, NULL, NULL, CASE n % 5 WHEN 0 THEN 'open' ELSE 'settled' END, NULL
@@ -55,23 +64,29 @@ async def crowded(module_database: Database) -> AsyncIterator[Earning]:
             LOAD.sql,
             ["member_pkey", "receipt_pkey", "receipt_line_pkey", "receipt_line_to_refund", "issued_grant_of_receipt",
              "open_claim_of_receipt", "open_claim_of_sku", "waiting_event_pkey", "waiting_of_member",
-             "budget_pkey", "budget_slice_pkey", r"inbox_0_pkey"],
+             "recycling_drop_pkey", "drop_rejection_of_drop", "referral_pkey", "referral_reward_pkey",
+             "issued_grant_of_drop", "issued_grant_of_referral", "budget_pkey", "budget_slice_pkey", r"inbox_0_pkey"],
             id="load a batch",
         ),
         pytest.param(
             SAVE.sql,
             ["receipt_pkey", "receipt_line_pkey", "issued_grant_pkey", "open_claim_pkey", "waiting_event_pkey",
-             "budget_slice_pkey"],
+             "budget_slice_pkey", "recycling_drop_pkey", "drop_rejection_pkey"],
             id="save a batch",
         ),
         pytest.param(grace._RELEASE, ["waiting_due", "waiting_event_pkey"], id="end of the grace"),
         pytest.param(queries._RECEIPT, ["receipt_pkey", "receipt_line_pkey", "decision_of_receipt"], id="receipt"),
+        pytest.param(
+            queries._DROP, ["recycling_drop_pkey", "issued_grant_of_drop", "drop_rejection_of_drop"], id="drop"
+        ),
         pytest.param(queries._RECEIPT_KEYS, ["receipt_of_id"], id="receipts of an id, any program"),
         pytest.param(queries._RECEIPTS_OF_ID, ["receipt_of_id"], id="receipts of an id"),
         pytest.param(
             queries._TRACE,
             ["decision_of_event_id", "decision_of_receipt", "decision_pkey", "issued_grant_pkey", "claw_back_pkey",
-             "claw_back_of_grant", "issued_grant_of_receipt"],
+             "claw_back_of_grant", "issued_grant_of_receipt", "issued_grant_of_event", "issued_grant_of_drop",
+             "issued_grant_of_referral", "recycling_drop_of_id", "recycling_drop_pkey", "drop_rejection_of_drop",
+             "drop_rejection_pkey", "referral_of_event", "referral_of_order", "referral_pkey", "referral_reward_pkey"],
             id="trace",
         ),
         pytest.param(queries._BUDGETS, ["budget_pkey", "budget_slice_of_budget"], id="budgets"),

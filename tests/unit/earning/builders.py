@@ -12,13 +12,13 @@ from services.earning.domain.earn import Award
 from services.earning.domain.program import CompiledProgram, compile_program
 from shared.events.purchase_completed import PurchaseCompleted, PurchaseLine, Tender
 from shared.programs.pack import Basis, Budget, CostPerPoint, Expiry, Name, Period, ProgramPack
-from shared.programs.rules import RateRule
+from shared.programs.rules import AnyRule, RateRule
 
 NOON = datetime(2026, 5, 10, 12, tzinfo=UTC)
 ONE_PER_YUAN = RateRule(rule_id="one-per-yuan", budget_id="marketing", points=1, per_minor=100)
 
 
-def pack(*rules: RateRule, **changes: Any) -> ProgramPack:
+def pack(*rules: AnyRule, **changes: Any) -> ProgramPack:
     fields: dict[str, Any] = {
         "program_id": "fruit-shop",
         "version": 1,
@@ -45,7 +45,7 @@ def pack(*rules: RateRule, **changes: Any) -> ProgramPack:
     return ProgramPack(**{**fields, **changes})
 
 
-def program(*rules: RateRule, tax: str = "included", **changes: Any) -> CompiledProgram:
+def program(*rules: AnyRule, tax: str = "included", **changes: Any) -> CompiledProgram:
     return compile_program(pack(*rules, basis=Basis.model_validate({"tax": tax}), **changes))
 
 

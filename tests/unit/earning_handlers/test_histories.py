@@ -1,7 +1,7 @@
 """The handlers on a desk without a database: whatever the order and however often events come, the points agree."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -23,6 +23,7 @@ from shared.runtime.batch import Delivered, Fate, Outgoing
 from tests.unit.earning.builders import NOON, line, pack, purchase
 
 MEMBERS = ("alice", "bob")
+ARRIVAL = NOON + timedelta(days=30)
 _HANDLERS = {model.TYPE: handler for model, handler in SERVICE.handlers.items()}
 
 
@@ -38,14 +39,12 @@ class Happening:
 def delivered(happening: Happening) -> Delivered:
     """The record as a till sends it: a refund without member lies under its receipt's key."""
     data = happening.data
-    member_id, receipt_id = getattr(data, "member_id", None), getattr(data, "receipt_id", "") or ""
+    member_id: str | None = getattr(data, data.MEMBER_FIELD or "", None)
+    receipt_id = getattr(data, "receipt_id", "") or ""
     key = receipt_key("fruit-shop", receipt_id) if member_id is None else member_key("fruit-shop", member_id)
     value = encode(happening.event_id, "/pos", data.TYPE, member_id, happening.time, key, data)
     event = decode(data.TOPIC, key.encode(), value, STRUCTURED_HEADERS)
-    arrival = NOON + timedelta(days=30)
-    return Delivered(
-        data.TOPIC, 0, 0, key.encode(), value, STRUCTURED_HEADERS, arrival, arrival, 1, event, None
-    )  # fmt: skip
+    return Delivered(data.TOPIC, 0, 0, key.encode(), value, STRUCTURED_HEADERS, ARRIVAL, ARRIVAL, 1, event, None)
 
 
 def open_desk() -> EarningDesk:
@@ -62,9 +61,14 @@ def open_desk() -> EarningDesk:
     return desk
 
 
-def play(happenings: Sequence[Happening]) -> tuple[EarningDesk, Counter[Fate]]:
-    """What the worker does with the events in this order; forwarded ones come back at the end, as Kafka brings them."""
-    desk, fates = open_desk(), Counter[Fate]()
+def play(
+    happenings: Sequence[Happening], opened: Callable[[], EarningDesk] = open_desk
+) -> tuple[EarningDesk, Counter[Fate]]:
+    """What the worker does with the events in this order.
+
+    What earning tells itself, forwards or sends on comes at the end, as Kafka brings it.
+    """
+    desk, fates = opened(), Counter[Fate]()
     seen: dict[UUID, bytes] = {}
     queue, told = [delivered(happening) for happening in happenings], 0
     while queue:
@@ -77,14 +81,16 @@ def play(happenings: Sequence[Happening]) -> tuple[EarningDesk, Counter[Fate]]:
         fates[fate] += 1
         if fate is Fate.APPLIED:
             seen[event.event_key] = event.content_hash
-        queue.extend(returned(record, row) for row in desk.outbox[told:] if row.topic == "earning.effects.v1")
+        queue.extend(returned(row) for row in desk.outbox[told:] if row.topic == "earning.effects.v1")
         told = len(desk.outbox)
     return desk, fates
 
 
-def returned(record: Delivered, row: Outgoing) -> Delivered:
+def returned(row: Outgoing) -> Delivered:
     assert row.key is not None
-    return record._replace(topic=row.topic, key=row.key, headers=row.headers or ())
+    headers = row.headers or STRUCTURED_HEADERS
+    event = decode(row.topic, row.key, row.payload, headers)
+    return Delivered(row.topic, 0, 0, row.key, row.payload, headers, ARRIVAL, ARRIVAL, 1, event, None)
 
 
 def standing(desk: EarningDesk) -> dict[str, int]:

@@ -154,7 +154,9 @@ def delivery(event_id: str = "d1", *, source: str = "/pos/m1/web", **changed: ob
     return _event(event_id, source, "purchase.delivered", data)
 
 
-def registration(event_id: str = "m1", *, source: str = "/crm/shop", **changed: object) -> dict[str, object]:
+def registration(
+    event_id: str = "m1", *, source: str = "/crm/shop", name: str = "member.registered", **changed: object
+) -> dict[str, object]:
     data = {
         "program_id": "shop",
         "member_id": "anna",
@@ -162,7 +164,31 @@ def registration(event_id: str = "m1", *, source: str = "/crm/shop", **changed: 
         "phone_verified": True,
         **changed,
     }
-    return _event(event_id, source, "member.registered", data)
+    return _event(event_id, source, name, data)
+
+
+def drop(
+    event_id: str = "d1", name: str = "recycling.collected", *, source: str = "/pos/m1/t1", **changed: object
+) -> dict[str, object]:
+    data = {
+        "program_id": "shop",
+        "station_id": "t1",
+        "drop_id": f"drop-{event_id}",
+        "member_id": "anna",
+        "items": [{"material": "cardboard", "grams": 2500}],
+        **changed,
+    }
+    return _event(event_id, source, name, data)
+
+
+def referral(event_id: str = "a1", *, source: str = "/crm/shop", **changed: object) -> dict[str, object]:
+    data = {"program_id": "shop", "inviter_id": "bert", "invitee_id": "anna", **changed}
+    return _event(event_id, source, "referral.accepted", data)
+
+
+def contact(event_id: str = "c1", *, source: str = "/crm/shop", **changed: object) -> dict[str, object]:
+    data = {"program_id": "shop", "member_id": "anna", "email": "anna@example.org", **changed}
+    return _event(event_id, source, "contact.updated", data)
 
 
 def _event(event_id: str, source: str, name: str, data: dict[str, object]) -> dict[str, object]:

@@ -5,7 +5,20 @@ import pytest
 
 from shared.events.http_binding import decode_request
 from shared.events.kafka_binding import STRUCTURED_HEADERS, decode
-from tests.unit.gateway.door import BATCH, CRM, STRUCTURED, TILL, Gateway, delivery, purchase, refund, registration
+from tests.unit.gateway.door import (
+    BATCH,
+    CRM,
+    STRUCTURED,
+    TILL,
+    Gateway,
+    contact,
+    delivery,
+    drop,
+    purchase,
+    referral,
+    refund,
+    registration,
+)
 
 
 async def test_a_structured_event_is_published_under_its_members_key() -> None:
@@ -63,6 +76,11 @@ async def test_sending_again_is_taken_again() -> None:
         (delivery(), b"shop/anna"),
         (delivery(member_id=None), b"shop/r-e1"),
         (registration(source="/crm/m1"), b"shop/anna"),
+        (drop(), b"shop/anna"),
+        (drop("x1", "recycling.rejected", reason="wet"), b"shop/anna"),
+        (referral(source="/crm/m1"), b"shop/anna"),
+        (registration("u1", source="/crm/m1", name="member.updated"), b"shop/anna"),
+        (contact(source="/crm/m1"), b"shop/anna"),
     ],
 )
 async def test_keys_of_events(event: dict[str, object], key: bytes) -> None:
@@ -156,6 +174,10 @@ async def test_only_redemption_closes_accounts() -> None:
         (refund(source="/crm/m1"), ["source"]),
         (registration(source="/pos/m2/t1"), ["source"]),
         (registration(source="/redemption"), ["source"]),
+        (drop(source="/pos/m2/t1"), ["source"]),
+        (drop(source="/crm/m1"), ["source"]),
+        (referral(source="/crm/m2", program_id="other"), ["program_id", "source"]),
+        (contact(source="/crm/shop"), ["source"]),
         (purchase(merchant_id="m2", program_id="other", source="/x"), ["program_id", "merchant_id", "source"]),
     ],
 )
@@ -175,10 +197,12 @@ async def test_a_tills_key_sends_for_its_till_alone() -> None:
 
     other_till = await gateway.send(purchase(terminal_id="t2", source="/pos/m1/t2"), key=TILL)
     own_till = await gateway.send(purchase(), key=TILL)
+    other_station = await gateway.send(drop(station_id="t2"), key=TILL)
     other_tills_refund = await gateway.send(refund(source="/pos/m1/t2"), key=TILL)
 
     assert [field["path"] for field in other_till.json()["fields"]] == ["terminal_id", "source"]
     assert own_till.status_code == 202
+    assert [field["path"] for field in other_station.json()["fields"]] == ["station_id"]
     assert [field["path"] for field in other_tills_refund.json()["fields"]] == ["source"]
 
 

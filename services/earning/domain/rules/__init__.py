@@ -1,4 +1,7 @@
-"""Every rule kind there is. A new kind: its file here, its line below, its model in shared/programs/rules.py."""
+"""Every rule kind that judges receipts. A new one: its file here, a line below, its model in shared/programs/rules.py.
+
+Material tariffs judge drops (material.py, earn_drop.py); referral rewards are plain points (earn_referral.py).
+"""
 
 from collections.abc import Mapping
 

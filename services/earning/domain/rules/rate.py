@@ -20,20 +20,33 @@ def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
 
 def compile_rate(rule: RateRule) -> RuleFunction:
     """The rule's own sum is rounded once, then split over the lines by their basis."""
-    points, per_minor, rounding = rule.points, rule.per_minor, rule.rounding
+    points, per_minor, rounding, condition = rule.points, rule.per_minor, rule.rounding, rule.condition
 
     def rate(_purchase: PurchaseCompleted, bases: Sequence[int], _facts: EarnFacts) -> Sequence[int]:
         total = rounded(sum(bases) * points, per_minor, rounding)
         return largest_remainder(total, bases) if total else ()
 
-    return rate
+    def rate_of_condition(purchase: PurchaseCompleted, bases: Sequence[int], facts: EarnFacts) -> Sequence[int]:
+        return rate(purchase, _counted(rule, purchase, bases), facts)
+
+    return rate if condition is None else rate_of_condition
+
+
+def _counted(rule: RateRule, purchase: PurchaseCompleted, bases: Sequence[int]) -> Sequence[int]:
+    """The basis of each line the rule counts, 0 for the others."""
+    if rule.condition is None:
+        return bases
+    lines = zip(purchase.lines, bases, strict=True)
+    return [basis if line.condition == rule.condition else 0 for line, basis in lines]
 
 
 def explain_rate(
-    rule: RateRule, _purchase: PurchaseCompleted, bases: Sequence[int], _facts: EarnFacts
+    rule: RateRule, purchase: PurchaseCompleted, bases: Sequence[int], _facts: EarnFacts
 ) -> dict[str, object]:
-    basis = sum(bases)
+    basis = sum(_counted(rule, purchase, bases))
+    narrowed = {} if rule.condition is None else {"condition": rule.condition}
     return {
+        **narrowed,
         "points": rule.points,
         "per_minor": rule.per_minor,
         "basis_minor": basis,

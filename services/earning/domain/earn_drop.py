@@ -1,0 +1,76 @@
+"""What a recycling drop earns: a pure function of the drop, what of it still counts, and the program version."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import NamedTuple
+
+from services.earning.domain.earn import Award, AwardLine
+from services.earning.domain.program import CompiledProgram, TariffGroup
+from services.earning.domain.rejection import amount_of
+from services.earning.domain.rules.material import Tariff
+from shared.events.reason_codes import ReasonCode
+from shared.events.recycling_collected import RecyclingCollected
+
+
+class RefusedRule(NamedTuple):
+    """A rule that means the drop and gives nothing, or not all, for it; `would` is what it would have given."""
+
+    rule_id: str
+    code: ReasonCode
+    would: int
+
+
+def line_of(place: int) -> str:
+    """Items have no id of their own: their place in the drop, from 1, names them."""
+    return str(place + 1)
+
+
+def earn_drop(
+    drop: RecyclingCollected,
+    amounts: Sequence[int],
+    program: CompiledProgram,
+    only_rules: AbstractSet[str] | None = None,
+) -> tuple[Award, ...]:
+    """One award per class and budget that comes to at least one point; `amounts` (grams or pieces) still count.
+
+    `only_rules` restricts it to the rules that granted originally, for a claw-back.
+    """
+    awards = (_award(drop, amounts, group, only_rules) for group in program.tariffs)
+    return tuple(award for award in awards if award.points)
+
+
+def refused_rules(drop: RecyclingCollected, program: CompiledProgram) -> tuple[RefusedRule, ...]:
+    """Rules that give less than the drop asks for: a factor is missing, or the evidence (C09, C11)."""
+    amounts = [amount_of(item) for item in drop.items]
+    refused = []
+    for group in program.tariffs:
+        for tariff in group.tariffs:
+            if not any(tariff.covers(item) for item in drop.items):
+                continue
+            if _lacks_photo(tariff, drop):
+                would = sum(tariff.points_per_item(drop.items, amounts))
+                refused.append(RefusedRule(tariff.rule_id, ReasonCode.EVIDENCE_MISSING, would))
+            elif any(item.material in tariff.missing for item in drop.items):
+                refused.append(RefusedRule(tariff.rule_id, ReasonCode.FACTOR_MISSING, 0))
+    return tuple(refused)
+
+
+def _lacks_photo(tariff: Tariff, drop: RecyclingCollected) -> bool:
+    return tariff.rule.needs_photo and drop.photo_sha256 is None
+
+
+def _award(
+    drop: RecyclingCollected, amounts: Sequence[int], group: TariffGroup, only_rules: AbstractSet[str] | None
+) -> Award:
+    per_item: list[list[tuple[str, int]]] = [[] for _ in drop.items]
+    for tariff in group.tariffs:
+        if (only_rules is None or tariff.rule_id in only_rules) and not _lacks_photo(tariff, drop):
+            for rules, points in zip(per_item, tariff.points_per_item(drop.items, amounts), strict=False):
+                if points:
+                    rules.append((tariff.rule_id, points))
+    lines = tuple(
+        AwardLine(line_of(place), sum(points for _, points in rules), tuple(rules))
+        for place, rules in enumerate(per_item)
+        if rules
+    )
+    return Award(group.points_class, group.budget_id, sum(line.points for line in lines), lines)
