@@ -89,6 +89,7 @@ class LotAnswer(Source):
     state: Literal["pending", "available", "expired"]
     points: int
     remaining: int
+    held: int
     reserved: int
     redeemed: int
     clawed_back: int
@@ -108,6 +109,47 @@ class LotsAnswer(_Answer):
 
     lots: list[LotAnswer]
     next_before: UUID | None
+
+
+class HeldShare(_Answer):
+    """Points of one lot that a hold binds now."""
+
+    lot_id: UUID
+    points: int
+
+
+class HoldAnswer(_Answer):
+    """bound = held + taken_back + forfeited + released; `asked` null means all points of the scope.
+
+    What was placed is null while only the decision has come.
+    """
+
+    hold_id: str
+    state: Literal["open", "released", "confirmed"]
+    scope: Literal["member", "grants"] | None
+    grant_ids: list[UUID]
+    asked: int | None
+    reason: str | None
+    deadline: datetime | None
+    case_id: str | None
+    placed_at: datetime | None
+    person: str | None
+    note: str | None
+    named_points: int | None
+    decided_at: datetime | None
+    bound: int
+    held: int
+    taken_back: int
+    forfeited: int
+    released: int
+    shares: list[HeldShare]
+
+
+class HoldsAnswer(_Answer):
+    """By hold id; pass `next_after` as `after` for the next page, null at the end."""
+
+    holds: list[HoldAnswer]
+    next_after: str | None
 
 
 class AllocationAnswer(Source):

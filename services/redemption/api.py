@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.redemption.answers import (
     AllocationAnswer,
     BalanceAnswer,
+    HoldAnswer,
+    HoldsAnswer,
     JournalAnswer,
     JournalRow,
     LotAnswer,
@@ -27,6 +29,7 @@ from services.redemption.redeem import redeem, unknown_member
 from services.redemption.store.queries import (
     has_wallet,
     read_balance,
+    read_holds,
     read_journal,
     read_lots,
     read_redemption,
@@ -84,6 +87,13 @@ def routes(running: Running) -> Sequence[APIRouter]:
         await _known(pool, program, member, bool(rows))
         told = [LotAnswer.model_validate(dict(row)) for row in rows]
         return LotsAnswer(lots=told, next_before=told[-1].lot_id if len(told) == limit else None)
+
+    @router.get(_MEMBER + "/holds")
+    async def show_holds(program: Program, member: Member, after: str = "", limit: Limit = 100) -> HoldsAnswer:
+        rows = await read_holds(pool, (program, member), after, limit)
+        await _known(pool, program, member, bool(rows))
+        told = [HoldAnswer.model_validate(row) for row in rows]
+        return HoldsAnswer(holds=told, next_after=told[-1].hold_id if len(told) == limit else None)
 
     @router.post(_MEMBER + "/redemptions", status_code=201)
     async def spend(

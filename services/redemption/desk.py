@@ -8,8 +8,10 @@ from uuid import UUID
 
 from services.redemption.domain.claw_back import ClawBack
 from services.redemption.domain.debit import Debit
-from services.redemption.domain.lot import Lot, Movement
+from services.redemption.domain.hold import Hold
+from services.redemption.domain.lot import Account, Lot, Movement
 from services.redemption.domain.wallet import Wallet
+from shared.events.cloudevent import CloudEvent
 from shared.events.points_granted import PointsGranted
 from shared.runtime.batch import Desk
 
@@ -26,18 +28,20 @@ class Cause(NamedTuple):
 
 
 class Posting(NamedTuple):
-    """A movement on its way into the journal."""
+    """A movement on its way into the journal; `place` is its turn among all the desk posts."""
 
+    place: int
     member: Member
     movement: Movement
     cause: Cause
 
 
 class OpenedLot(NamedTuple):
-    """A new lot's grant as earning told it; the lot itself is in the wallet."""
+    """A new lot's grant as earning told it, and its first journal row; the lot itself is in the wallet."""
 
-    member: Member
-    event_id: str
+    place: int
+    opened_as: Account
+    event: CloudEvent
     granted: PointsGranted
 
 
@@ -98,17 +102,44 @@ class RedemptionDesk(Desk):
         self.members.add(member)
         self.wallets[member] = wallet
 
+    def open(self, lot_id: UUID, opened_as: Account, event: CloudEvent, granted: PointsGranted) -> None:
+        """Enter a new lot, which also posts its points."""
+        self.known_lots.add(lot_id)
+        self.opened[lot_id] = OpenedLot(len(self.opened) + len(self.postings), opened_as, event, granted)
+
     def post(self, member: Member, movements: Iterable[Movement], cause: Cause) -> None:
-        self.postings += [Posting(member, movement, cause) for movement in movements]
+        for movement in movements:
+            place = len(self.opened) + len(self.postings)
+            self.postings.append(Posting(place, member, movement, cause))
 
     def changed_wallets(self) -> list[Wallet]:
-        """Wallets whose deficit or waived points are other than loaded, sorted."""
+        """Wallets whose deficit, waived points or number of open holds are other than loaded, sorted."""
         changed = []
         for member in sorted(self.wallets):
             before, after = self.loaded.get(member) or Wallet(*member), self.wallets[member]
-            if (before.deficit, before.waived) != (after.deficit, after.waived):
+            if (before.deficit, before.waived) != (after.deficit, after.waived) or self.more_open_holds(after):
                 changed.append(after)
         return changed
+
+    def more_open_holds(self, wallet: Wallet) -> int:
+        """How many more of the member's holds are open than when the wallet was loaded."""
+        if not wallet.holds:
+            return 0
+        before = self.loaded.get((wallet.program_id, wallet.member_id))
+        return wallet.open_holds - (before.open_holds if before else 0)
+
+    def loaded_hold(self, member: Member, hold_id: str) -> Hold | None:
+        loaded = self.loaded.get(member)
+        return loaded.holds.get(hold_id) if loaded else None
+
+    def changed_holds(self) -> list[tuple[Member, Hold]]:
+        """Holds that are new, or other than loaded."""
+        return [
+            (member, hold)
+            for member, wallet in self.wallets.items()
+            for hold_id, hold in wallet.holds.items()
+            if self.loaded_hold(member, hold_id) is not hold
+        ]
 
     def changed_lots(self) -> list[Lot]:
         """Lots that were there before and are other now, sorted."""

@@ -20,7 +20,7 @@ from shared.events.points_taken_back import PointsTakenBack, TakenFromLot
 from shared.runtime.batch import outgoing_event
 
 SOURCE = "/redemption"
-_NO_LOT = (Account.DEFICIT, Account.WAIVED)
+_NOT_A_LOTS = (Account.DEFICIT, Account.WAIVED, Account.HELD)  # held points are told by hold
 
 
 def cause_of(event: CloudEvent) -> Cause:
@@ -53,7 +53,7 @@ def _tell_matured(desk: RedemptionDesk, member: Member, matured: Matured) -> Non
     event_id = derived_id(SOURCE, str(lot.lot_id), "points.matured")
     cause = Cause(data.TYPE, event_key(SOURCE, str(event_id)), str(event_id), matured.matured_at)
     desk.post(member, matured.movements, cause)
-    _emit(desk, event_id, cause, data)
+    emit(desk, event_id, cause, data)
     tell_set_off(desk, member, matured.set_off, cause)
 
 
@@ -79,7 +79,7 @@ def tell_set_off(desk: RedemptionDesk, member: Member, repaid: SetOff | None, be
         event_id = derived_id(SOURCE, f"{because.key}/{share.lot_id}", "points.set_off")
         cause = Cause(data.TYPE, event_key(SOURCE, str(event_id)), str(event_id), because.time)
         desk.post(member, (movement,), cause)
-        _emit(desk, event_id, cause, data)
+        emit(desk, event_id, cause, data)
 
 
 def tell_taken_back(desk: RedemptionDesk, event: CloudEvent, asked: PointsClawedBack, outcome: ClawBack) -> None:
@@ -93,22 +93,28 @@ def tell_taken_back(desk: RedemptionDesk, event: CloudEvent, asked: PointsClawed
         claw_back_id=event.id,
         grant_id=asked.grant_id,
         points=outcome.points,
-        allocations=tuple(
-            TakenFromLot(
-                lot_id=str(movement.lot_id),
-                points=movement.points,
-                from_state=_state(movement.from_account),
-            )
-            for movement in outcome.movements
-            if movement.from_account not in _NO_LOT
-        ),
+        allocations=_taken_from(outcome),
         deficit_before=outcome.wallet_before.deficit,
         deficit_after=outcome.wallet_after.deficit,
         waived=outcome.waived,
         already_gone=outcome.already_gone,
     )
     event_id = derived_id(event.source, event.id, "points.taken_back")
-    _emit(desk, event_id, cause_of(event), data)
+    emit(desk, event_id, cause_of(event), data)
+
+
+def _taken_from(outcome: ClawBack) -> tuple[TakenFromLot, ...]:
+    """By lot and state; what was held, by hold."""
+    free = [
+        TakenFromLot(lot_id=str(moved.lot_id), points=moved.points, from_state=_state(moved.from_account))
+        for moved in outcome.movements
+        if moved.from_account not in _NOT_A_LOTS
+    ]
+    held = [
+        TakenFromLot(lot_id=str(share.lot_id), points=share.points, from_state="held", hold_id=share.hold_id)
+        for share in outcome.out_of_holds
+    ]
+    return (*free, *held)
 
 
 def post_redemption(desk: RedemptionDesk, spending: Spending) -> None:
@@ -135,7 +141,7 @@ def post_redemption(desk: RedemptionDesk, spending: Spending) -> None:
     cause = Cause(data.TYPE, event_key(SOURCE, str(event_id)), str(event_id), spending.requested_at)
     desk.post(request.member, spent.movements, cause)
     desk.redemptions.append(spending)
-    _emit(desk, event_id, cause, data)
+    emit(desk, event_id, cause, data)
 
 
 def redemption_id(member: Member, idempotency_key: str) -> UUID:
@@ -143,7 +149,8 @@ def redemption_id(member: Member, idempotency_key: str) -> UUID:
     return derived_id(f"{SOURCE}/{member_key(*member)}", idempotency_key, "redemption")
 
 
-def _emit(desk: RedemptionDesk, event_id: UUID, cause: Cause, data: CausedEvent) -> None:
+def emit(desk: RedemptionDesk, event_id: UUID, cause: Cause, data: CausedEvent) -> None:
+    """One event of redemption's about one member."""
     key = member_key(data.program_id, data.member_id)
     desk.emit(outgoing_event(data.TOPIC, key, event_id, SOURCE, data.member_id, cause.time, data))
 

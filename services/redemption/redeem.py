@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.redemption.desk import RedemptionDesk, Spending, SpendingRequest
-from services.redemption.domain.debit import InsufficientPointsError, debit
+from services.redemption.domain.debit import HeldForReviewError, InsufficientPointsError, debit
 from services.redemption.outcomes import post_maturities, post_redemption
 from services.redemption.store.queries import find_redemption, lock_wallet, read_clock, record_refusal
 from services.redemption.store.save import save_under_lock
@@ -16,16 +16,18 @@ async def redeem(pool: Pool, request: SpendingRequest) -> None:
     """Debit the wallet, or find that this very request was done before.
 
     Raises ProblemError: 404 for an unknown member, 409 IDEMPOTENCY_KEY_REUSED for another body under the same key,
-    409 INSUFFICIENT_POINTS with the amounts, which is recorded and changes nothing.
+    409 INSUFFICIENT_POINTS, or HELD_FOR_REVIEW where a hold is why (C26), with the amounts; both are recorded and
+    change nothing.
     """
     try:
         async with pool.acquire() as connection, connection.transaction():
             await _redeem_locked(connection, request)
     except InsufficientPointsError as short:
-        await record_refusal(pool, request, ReasonCode.INSUFFICIENT_POINTS, short.spendable)
+        code, advice = _why(short)
+        await record_refusal(pool, request, code, short.spendable)
         raise _refusal(
-            ReasonCode.INSUFFICIENT_POINTS,
-            f"{short.wanted} points were asked for and {short.spendable} can be spent now; ask for fewer.",
+            code,
+            f"{short.wanted} points were asked for and {short.spendable} can be spent now; {advice}",
             request,
             points=short.wanted,
             available=short.spendable,
@@ -55,6 +57,12 @@ def _spend(desk: RedemptionDesk, request: SpendingRequest, requested_at: datetim
     wallet, spent = debit(desk.wallet(request.member), request.points)
     desk.keep(request.member, wallet)
     post_redemption(desk, Spending(request, requested_at, spent))
+
+
+def _why(short: InsufficientPointsError) -> tuple[ReasonCode, str]:
+    if isinstance(short, HeldForReviewError):
+        return ReasonCode.HELD_FOR_REVIEW, "the others are held until a person has reviewed the case."
+    return ReasonCode.INSUFFICIENT_POINTS, "ask for fewer."
 
 
 def unknown_member() -> ProblemError:

@@ -14,6 +14,7 @@ class Totals:
 
     issued: int = 0
     reserved: int = 0
+    held: int = 0
     redeemed: int = 0
     expired: int = 0
     forfeited: int = 0
@@ -55,10 +56,10 @@ class Balance:
 def balance(wallet: Wallet, totals: Totals) -> Balance:
     """The balance of a matured wallet.
 
-    It holds at least the lots with remaining points; `totals` sums all lots.
+    It holds at least the lots with remaining or held points; `totals` sums all lots.
     Lifetime = granted − clawed back, lots still pending excluded (design: "Redemption").
     """
-    open_lots = [lot for lot in wallet.lots.values() if lot.remaining]
+    open_lots = [lot for lot in wallet.lots.values() if lot.remaining or lot.held]
     pending = [lot for lot in open_lots if lot.posted is LotState.PENDING]
     lapsed = sum(lot.remaining for lot in open_lots if lot.state is LotState.EXPIRED)
     return Balance(
@@ -66,7 +67,7 @@ def balance(wallet: Wallet, totals: Totals) -> Balance:
         pending=sum(lot.remaining for lot in pending),
         available=wallet.spendable,
         reserved=totals.reserved,
-        held=0,
+        held=totals.held,
         redeemed=totals.redeemed,
         expired=totals.expired + lapsed,
         forfeited=totals.forfeited,
@@ -82,6 +83,6 @@ def balance(wallet: Wallet, totals: Totals) -> Balance:
 def _by_instant(dated: list[tuple[datetime | None, Lot]]) -> tuple[Coming, ...]:
     sums: Counter[datetime] = Counter()
     for instant, lot in dated:
-        if instant is not None:
+        if instant is not None and lot.remaining:
             sums[instant] += lot.remaining
     return tuple(Coming(instant, sums[instant]) for instant in sorted(sums))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from services.redemption.domain.binding import held_shares, shrink
+from services.redemption.domain.hold import HeldPoints
 from services.redemption.domain.lot import Account, Lot, LotPoints, LotState, Movement
 from services.redemption.domain.wallet import Wallet, shares
 
@@ -25,8 +27,8 @@ class ClawBackRefusedError(Exception):
 class ClawBack:
     """The complete account: points = taken + set_off + already_gone + deficit + waived.
 
-    `taken` left the grant's own lot (`taken_from` names the account), `set_off` the member's other lots;
-    `already_gone` had expired or been forfeited and is reposted.
+    `taken` left the grant's own lot: its account `taken_from`, and `out_of_holds`, which shrink by it; `set_off` the
+    member's other lots; `already_gone` had expired or been forfeited and is reposted.
     """
 
     grant_id: UUID
@@ -34,6 +36,7 @@ class ClawBack:
     policy: Policy
     taken: int
     taken_from: Account
+    out_of_holds: tuple[HeldPoints, ...]
     others: tuple[LotPoints, ...]
     already_gone: int
     deficit: int
@@ -54,20 +57,23 @@ def claw_back(wallet: Wallet, grant_id: UUID, points: int, policy: Policy) -> tu
     """
     lot = _own_lot(wallet, grant_id, points)
     left = points
-    taken = min(lot.remaining, left) if _may_take(lot, policy) else 0
+    remaining, held = _own_shares(lot, left) if _may_take(lot, policy) else (0, 0)
+    taken = remaining + held
+    out_of_holds = held_shares(wallet, lot.lot_id, held)
     left -= taken
     expired = min(lot.expired, left)
     left -= expired
     forfeited = min(lot.forfeited, left)
     left -= forfeited
     own = lot._replace(
-        remaining=lot.remaining - taken,
+        remaining=lot.remaining - remaining,
+        held=lot.held - held,
         expired=lot.expired - expired,
         forfeited=lot.forfeited - forfeited,
         clawed_back=lot.clawed_back + taken + expired + forfeited,
         recalled=lot.recalled + points,
     )
-    after = wallet.with_lots((own,))
+    after = shrink(wallet, out_of_holds).with_lots((own,))
     others = [] if policy is Policy.ONLY_PENDING else list(shares(after.in_spend_order(), left))
     left -= sum(share for _, share in others)
     deficit = left if policy is Policy.DEFICIT else 0
@@ -76,7 +82,8 @@ def claw_back(wallet: Wallet, grant_id: UUID, points: int, policy: Policy) -> tu
         other.pay_deficit(share) for other, share in others
     )
     movements = (
-        *_movements(own, {lot.account: taken, Account.EXPIRED: expired, Account.FORFEITED: forfeited}),
+        *_movements(own, {lot.account: remaining, Account.HELD: held}),
+        *_movements(own, {Account.EXPIRED: expired, Account.FORFEITED: forfeited}),
         *(other.movement(Account.AVAILABLE, Account.CLAWED_BACK, share) for other, share in others),
         *_movements(own, {Account.DEFICIT: deficit, Account.WAIVED: waived}),
     )
@@ -87,6 +94,7 @@ def claw_back(wallet: Wallet, grant_id: UUID, points: int, policy: Policy) -> tu
         policy=policy,
         taken=taken,
         taken_from=lot.account,
+        out_of_holds=out_of_holds,
         others=told,
         already_gone=expired + forfeited,
         deficit=deficit,
@@ -111,6 +119,15 @@ def _own_lot(wallet: Wallet, grant_id: UUID, points: int) -> Lot:
             f"and {points} were asked for; compare it with earning's grant."
         )
     return lot
+
+
+def _own_shares(lot: Lot, points: int) -> tuple[int, int]:
+    """How much its own remaining and held points give: pending, held, available (design: "Refunds")."""
+    if lot.posted is LotState.PENDING:
+        remaining = min(lot.remaining, points)
+        return remaining, min(lot.held, points - remaining)
+    held = min(lot.held, points)
+    return min(lot.remaining, points - held), held
 
 
 def _may_take(lot: Lot, policy: Policy) -> bool:

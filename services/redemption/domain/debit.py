@@ -15,6 +15,10 @@ class InsufficientPointsError(Exception):
         self.spendable = spendable
 
 
+class HeldForReviewError(InsufficientPointsError):
+    """It could pay, did not holds bind its points until a person has looked (C26)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Debit:
     """One allocation per lot touched; they sum to `points` (C25)."""
@@ -29,13 +33,13 @@ class Debit:
 def debit(wallet: Wallet, points: int) -> tuple[Wallet, Debit]:
     """Take points: earliest expiry first, undated last, then oldest. The clock's doing must have been posted.
 
-    Raises InsufficientPointsError, and ValueError unless points are positive.
+    Raises InsufficientPointsError, HeldForReviewError where a hold is why, and ValueError unless points are positive.
     """
     if points <= 0:
         raise ValueError(f"A debit takes a positive number of points, not {points}.")
     spendable = wallet.spendable
     if points > spendable:
-        raise InsufficientPointsError(points, spendable)
+        raise _refusal(wallet, points, spendable)
     taken = list(shares(wallet.in_spend_order(), points))
     after = wallet.with_lots(
         lot._replace(remaining=lot.remaining - share, redeemed=lot.redeemed + share) for lot, share in taken
@@ -47,3 +51,10 @@ def debit(wallet: Wallet, points: int) -> tuple[Wallet, Debit]:
         spendable - points,
         tuple(lot.movement(Account.AVAILABLE, Account.REDEEMED, share) for lot, share in taken),
     )
+
+
+def _refusal(wallet: Wallet, points: int, spendable: int) -> InsufficientPointsError:
+    holds_are_why = points <= spendable + wallet.held_from_spending
+    if holds_are_why or any(hold.binds_everything for hold in wallet.holds.values()):
+        return HeldForReviewError(points, spendable)
+    return InsufficientPointsError(points, spendable)

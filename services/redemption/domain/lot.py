@@ -59,7 +59,7 @@ class LotPoints(NamedTuple):
 
 
 class Lot(NamedTuple):
-    """points = remaining + reserved + redeemed + clawed_back + set_off + expired + forfeited, always.
+    """points = remaining + held + reserved + redeemed + clawed_back + set_off + expired + forfeited, always.
 
     `posted` is what the journal says, `state` what the database clock says; they differ until the clock's
     doing is posted. `clawed_back` was taken for the lot's own grant, `set_off` for a claw-back of another;
@@ -83,6 +83,7 @@ class Lot(NamedTuple):
     expired: int = 0
     forfeited: int = 0
     recalled: int = 0
+    held: int = 0
 
     @property
     def account(self) -> Account:
@@ -94,6 +95,17 @@ class Lot(NamedTuple):
         """Points a member can spend from it now; 0 until maturity is posted."""
         both = self.posted is LotState.AVAILABLE and self.state is LotState.AVAILABLE
         return self.remaining if both else 0
+
+    @property
+    def free(self) -> int:
+        """Points that a hold may bind, pending or available."""
+        return 0 if self.state is LotState.EXPIRED else self.remaining
+
+    def hold(self, points: int) -> "Lot":
+        return self._replace(remaining=self.remaining - points, held=self.held + points)
+
+    def let_go(self, points: int) -> "Lot":
+        return self._replace(remaining=self.remaining + points, held=self.held - points)
 
     def share(self, points: int) -> LotPoints:
         return LotPoints(self.lot_id, self.grant_id, points)

@@ -5,9 +5,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
+from services.redemption.domain.hold import Hold
 from services.redemption.domain.lot import Account, Lot, LotPoints, LotState, Movement, spend_order
 
 _NO_LOTS: Mapping[UUID, Lot] = MappingProxyType({})
+_NO_HOLDS: Mapping[str, Hold] = MappingProxyType({})
 
 
 class Wallet(NamedTuple):
@@ -18,17 +20,30 @@ class Wallet(NamedTuple):
     deficit: int = 0
     waived: int = 0
     lots: Mapping[UUID, Lot] = _NO_LOTS
+    holds: Mapping[str, Hold] = _NO_HOLDS  # by id: the open ones, and those that events of the batch name
 
     @property
     def spendable(self) -> int:
         """Points the member can spend now."""
         return sum(lot.spendable for lot in self.lots.values())
 
+    @property
+    def held_from_spending(self) -> int:
+        """Points that could be spent now if no hold bound them."""
+        return sum(lot.held for lot in self.lots.values() if lot.posted is LotState.AVAILABLE)
+
+    @property
+    def open_holds(self) -> int:
+        return sum(hold.is_open for hold in self.holds.values())
+
     def with_lots(self, changed: Iterable[Lot]) -> "Wallet":
         lots = dict(self.lots)
         for lot in changed:
             lots[lot.lot_id] = lot
-        return Wallet(self.program_id, self.member_id, self.deficit, self.waived, lots)
+        return Wallet(self.program_id, self.member_id, self.deficit, self.waived, lots, self.holds)
+
+    def with_holds(self, changed: Iterable[Hold]) -> "Wallet":
+        return self._replace(holds={**self.holds, **{hold.hold_id: hold for hold in changed}})
 
     def in_spend_order(self) -> list[Lot]:
         """The lots that can pay, in the order in which they do."""

@@ -1,9 +1,11 @@
 """points.granted: earning issued points; they become one lot."""
 
-from services.redemption.desk import OpenedLot, RedemptionDesk
+from services.redemption.desk import RedemptionDesk
+from services.redemption.domain.binding import bind
 from services.redemption.domain.lot import Lot, LotState, Origin
 from services.redemption.domain.wallet import open_lot, set_off
 from services.redemption.outcomes import cause_of, tell_set_off
+from services.redemption.told_holds import tell_held
 from shared.events.cloudevent import Rejected, uuid_from
 from shared.events.points_granted import PointsGranted
 from shared.events.reason_codes import ReasonCode
@@ -15,6 +17,7 @@ def on_points_granted(delivered: Delivered, desk: RedemptionDesk) -> Fate:
 
     A lot available from the grant's own time on is born available and repays a deficit at once. Any other is born
     pending and matures by an event of its own, so that a rebuild, whenever it runs, posts the same rows.
+    What an open hold waits for it binds before a deficit is repaid: held points are not spendable.
     """
     event, granted = delivered.required_event, _data(delivered)
     if not granted.points:
@@ -37,14 +40,15 @@ def on_points_granted(delivered: Delivered, desk: RedemptionDesk) -> Fate:
         expires_at=granted.expires_at,
         origin=Origin(event.id, granted.correlation_id, granted.rule_version),
     )
-    cause = cause_of(event)
     wallet, movement = open_lot(desk.wallet(member), lot)
+    wallet, bound = bind(wallet) if wallet.holds else (wallet, ())
     wallet, repaid = set_off(wallet)
     desk.keep(member, wallet)
-    desk.known_lots.add(lot_id)
-    desk.opened[lot_id] = OpenedLot(member, event.id, granted)
-    desk.post(member, (movement,), cause)
-    tell_set_off(desk, member, repaid, cause)
+    desk.open(lot_id, movement.to_account, event, granted)
+    if bound or repaid is not None:
+        cause = cause_of(event)
+        tell_held(desk, member, bound, cause)
+        tell_set_off(desk, member, repaid, cause)
     return Fate.APPLIED
 
 

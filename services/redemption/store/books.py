@@ -8,9 +8,13 @@ import orjson
 
 from services.redemption.desk import Member, RedemptionDesk
 from services.redemption.domain.wallet import Wallet
+from services.redemption.store.holds import HoldName, save_holds, with_holds
 from services.redemption.store.lots import read_open_lots
 from services.redemption.store.save import save_batch
 from shared.events.cloudevent import uuid_from
+from shared.events.hold_confirmed import HoldConfirmed
+from shared.events.hold_placed import HoldPlaced
+from shared.events.hold_released import HoldReleased
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.points_granted import PointsGranted
 from shared.events.points_scheduled import PointsScheduled
@@ -20,15 +24,16 @@ from shared.runtime.ledger import INBOX_COLUMNS, Postings, read_inbox
 from shared.runtime.postgres import Connection
 from shared.runtime.statement import load_statement
 
-# Wallets whose lots the batch changes, and those with a deficit that a grant may repay. Locks are taken in key order.
+# Wallets whose lots the batch changes, and those with a deficit that a grant may repay or a hold that may bind it.
+# Locks are taken in key order.
 LOCK_WALLETS = """
     SELECT json_agg(locked) FROM (
         SELECT w.*
           FROM (SELECT * FROM unnest(:programs::text[], :members::text[], :touched::boolean[])
                     AS m (program_id, member_id, touched) ORDER BY program_id, member_id) AS m,
-               LATERAL (SELECT w.program_id, w.member_id, w.deficit, w.waived FROM wallet w
+               LATERAL (SELECT w.program_id, w.member_id, w.deficit, w.waived, w.open_holds FROM wallet w
                          WHERE w.program_id = m.program_id AND w.member_id = m.member_id
-                           AND (m.touched OR w.deficit > 0) OFFSET 0 FOR UPDATE) AS w) AS locked"""
+                           AND (m.touched OR w.deficit > 0 OR w.open_holds > 0) OFFSET 0 FOR UPDATE) AS w) AS locked"""
 
 LOAD = load_statement(
     {
@@ -55,8 +60,8 @@ LOAD = load_statement(
 class WalletBooks:
     """Redemption's API and sweeper write the same wallets, so a batch keeps their locks until it is saved.
 
-    Only this partition's owner opens wallets, opens lots and raises deficits: a wallet read without deficit,
-    to which the batch only adds lots, needs no lock, and nothing of it needs reading.
+    Only this partition's owner opens wallets, opens lots, raises deficits and places holds: a wallet read without
+    deficit and open hold, to which the batch only adds lots, needs no lock, and nothing of it needs reading.
     """
 
     transactional = True
@@ -64,7 +69,7 @@ class WalletBooks:
     async def load(
         self, connection: Connection, _partition: int, events: Sequence[Delivered], _programs: ProgramBook
     ) -> tuple[RedemptionDesk, dict[object, bytes]]:
-        """One query; a second one reads the lots where wallets had to be locked."""
+        """One query; where wallets had to be locked a second one reads their lots, a third their holds if there are."""
         wanted = _Wanted(events)
         row = await connection.fetchrow(LOAD.sql, *LOAD.arguments(wanted.arguments()))
         assert row is not None  # noqa: S101 - sub-selects alone always make one row
@@ -73,10 +78,12 @@ class WalletBooks:
             overdue=set(row["overdue"] or ()),
             known_claw_backs=set(row["claw_backs"] or ()),
         )
-        locked = [Wallet(**wallet) for wallet in orjson.loads(row["wallets"] or "[]")]
+        locked = {(each["program_id"], each["member_id"]): each for each in orjson.loads(row["wallets"] or "[]")}
         if locked:
-            empty = {(wallet.program_id, wallet.member_id): wallet for wallet in locked}
-            desk.loaded = await read_open_lots(connection, empty, wanted.touched_lots)
+            holding = [member for member, wallet in locked.items() if wallet.pop("open_holds")]
+            empty = {member: Wallet(**wallet) for member, wallet in locked.items()}
+            filled = await read_open_lots(connection, empty, wanted.touched_lots)
+            desk.loaded = await with_holds(connection, filled, holding, wanted.holds)
             desk.wallets = dict(desk.loaded)
         return desk, read_inbox(row["inbox"])
 
@@ -84,7 +91,10 @@ class WalletBooks:
         """Nothing has to be fetched between deciding and saving."""
 
     async def save(self, connection: Connection, postings: Postings, epoch: int, desk: RedemptionDesk) -> bool:
-        return await save_batch(connection, desk, postings.arguments(epoch, desk.outbox))
+        saved = await save_batch(connection, desk, postings.arguments(epoch, desk.outbox))
+        if saved:
+            await save_holds(connection, desk)
+        return saved
 
 
 class _Wanted:
@@ -96,6 +106,7 @@ class _Wanted:
         self.dated: list[tuple[UUID, datetime]] = []
         self.touched_lots: list[UUID] = []
         self.claw_backs: list[UUID] = []
+        self.holds: list[HoldName] = []
         self.event_keys: list[UUID] = []
         for delivered in events:
             event = delivered.required_event
@@ -113,6 +124,9 @@ class _Wanted:
                     self._date(lot_id, event.data.available_at)
                 else:
                     self.claw_backs += _uuids(event.id)
+            elif isinstance(event.data, HoldPlaced | HoldReleased | HoldConfirmed):
+                self.members[event.data.program_id, event.data.member_id] = True
+                self.holds.append((event.data.program_id, event.data.member_id, event.data.hold_id))
 
     def _date(self, lot_id: UUID, available_at: datetime | None) -> None:
         if available_at is not None:

@@ -13,14 +13,14 @@ from shared.runtime.postgres import Connection
 _COLUMNS = """
     l.program_id, l.member_id, l.lot_id, l.grant_id, l.points, l.remaining, l.reserved, l.redeemed, l.clawed_back,
     l.set_off, l.expired, l.forfeited, l.recalled, l.posted_state, l.available_at, l.expires_at, l.granted_at,
-    l.granted_event_id, l.correlation_id, l.rule_version, lot_state(l, service_now()) AS state"""
+    l.granted_event_id, l.correlation_id, l.rule_version, l.held, lot_state(l, service_now()) AS state"""
 
-# The wallets' open lots, and the lots named by id whatever is left of them.
+# The wallets' open lots (points in them may be held), and the lots named by id whatever is left of them.
 OPEN_LOTS = f"""
     SELECT {_COLUMNS}
       FROM unnest($1::text[], $2::text[]) AS m (program_id, member_id),
            LATERAL (SELECT * FROM lot WHERE program_id = m.program_id AND member_id = m.member_id
-                       AND remaining > 0 OFFSET 0) AS l
+                       AND (remaining > 0 OR held > 0) OFFSET 0) AS l
     UNION ALL
     SELECT {_COLUMNS}
       FROM unnest($3::uuid[]) AS k (lot_id), LATERAL (SELECT * FROM lot WHERE lot_id = k.lot_id OFFSET 0) AS l
@@ -85,4 +85,5 @@ def _lot(row: asyncpg.Record) -> Lot:
         expired=row["expired"],
         forfeited=row["forfeited"],
         recalled=row["recalled"],
+        held=row["held"],
     )

@@ -2,27 +2,32 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from services.redemption.desk import Member, RedemptionDesk, SpendingRequest
 from services.redemption.domain.balance import Totals
 from services.redemption.domain.wallet import Wallet
+from services.redemption.store.holds import with_holds
 from services.redemption.store.lots import read_open_lots
 from shared.runtime.postgres import Connection, Pool
 
 LAST_ENTRY = 2**63 - 1
 
 LOCK_WALLET = """
-    SELECT program_id, member_id, deficit, waived FROM wallet WHERE program_id = $1 AND member_id = $2 FOR UPDATE
+    SELECT program_id, member_id, deficit, waived, open_holds FROM wallet
+     WHERE program_id = $1 AND member_id = $2 FOR UPDATE
 """
 BALANCE = """
     SELECT w.deficit, w.waived, service_now() AS as_of, totals.*
       FROM wallet w, LATERAL (
           SELECT coalesce(sum(points), 0)::bigint AS issued, coalesce(sum(reserved), 0)::bigint AS reserved,
                  coalesce(sum(redeemed), 0)::bigint AS redeemed, coalesce(sum(expired), 0)::bigint AS expired,
-                 coalesce(sum(forfeited), 0)::bigint AS forfeited, coalesce(sum(recalled), 0)::bigint AS recalled
+                 coalesce(sum(forfeited), 0)::bigint AS forfeited, coalesce(sum(recalled), 0)::bigint AS recalled,
+                 coalesce(sum(held), 0)::bigint AS held
             FROM lot l WHERE l.program_id = w.program_id AND l.member_id = w.member_id) AS totals
      WHERE w.program_id = $1 AND w.member_id = $2
 """
@@ -35,10 +40,10 @@ JOURNAL_PAGE = """
      LIMIT $4
 """
 _LOT_COLUMNS = """
-    l.lot_id, l.grant_id, l.class, lot_state(l, service_now()) AS state, l.points, l.remaining, l.reserved, l.redeemed,
-    l.clawed_back, l.set_off, l.expired, l.forfeited, l.recalled, l.granted_at, l.available_at, l.expires_at,
-    l.budget_id, l.expected_cost_minor, l.currency, l.rule_version, l.correlation_id, l.source_type, l.source_id,
-    l.merchant_id, l.receipt_id, l.other_member_id"""
+    l.lot_id, l.grant_id, l.class, lot_state(l, service_now()) AS state, l.points, l.remaining, l.held, l.reserved,
+    l.redeemed, l.clawed_back, l.set_off, l.expired, l.forfeited, l.recalled, l.granted_at, l.available_at,
+    l.expires_at, l.budget_id, l.expected_cost_minor, l.currency, l.rule_version, l.correlation_id, l.source_type,
+    l.source_id, l.merchant_id, l.receipt_id, l.other_member_id"""
 LOT_PAGE = f"""
     SELECT {_LOT_COLUMNS}
       FROM lot l
@@ -48,6 +53,17 @@ LOT_PAGE = f"""
      ORDER BY l.granted_at DESC, l.lot_id DESC
      LIMIT $5
 """  # noqa: S608 - the columns are ours
+HOLD_PAGE = """
+    SELECT h.hold_id, h.state, h.scope, h.grant_ids, h.asked, h.reason, h.deadline, h.case_id, h.placed_at, h.person,
+           h.note, h.named_points, h.decided_at, h.bound, h.held, h.taken_back, h.forfeited, h.released,
+           (SELECT coalesce(json_agg(json_build_object('lot_id', s.lot_id, 'points', s.points) ORDER BY s.lot_id), '[]')
+              FROM hold_share s WHERE s.program_id = h.program_id AND s.member_id = h.member_id
+               AND s.hold_id = h.hold_id AND s.points > 0) AS shares
+      FROM hold h
+     WHERE h.program_id = $1 AND h.member_id = $2 AND h.hold_id > $3
+     ORDER BY h.hold_id
+     LIMIT $4
+"""
 _REDEMPTION_COLUMNS = """
     SELECT redemption_id, program_id, member_id, points, reason, idempotency_key, body_hash, requested_at,
            available_before
@@ -89,6 +105,7 @@ async def read_balance(pool: Pool, member: Member) -> BalanceFacts | None:
     totals = Totals(
         issued=row["issued"],
         reserved=row["reserved"],
+        held=row["held"],
         redeemed=row["redeemed"],
         expired=row["expired"],
         forfeited=row["forfeited"],
@@ -102,7 +119,10 @@ async def lock_wallet(connection: Connection, member: Member) -> RedemptionDesk 
     row = await connection.fetchrow(LOCK_WALLET, *member)
     if row is None:
         return None
-    desk = RedemptionDesk(loaded=await read_open_lots(connection, {member: Wallet(**dict(row))}))
+    wallet = dict(row)
+    holding = [member] if wallet.pop("open_holds") else []
+    filled = await read_open_lots(connection, {member: Wallet(**wallet)})
+    desk = RedemptionDesk(loaded=await with_holds(connection, filled, holding))
     desk.wallets = dict(desk.loaded)
     return desk
 
@@ -121,6 +141,12 @@ async def read_lots(pool: Pool, member: Member, before: UUID | None, limit: int)
     if before is not None:
         granted_at = await pool.fetchval("SELECT granted_at FROM lot WHERE lot_id = $1", before)
     return await pool.fetch(LOT_PAGE, *member, granted_at, before if granted_at else None, limit)
+
+
+async def read_holds(pool: Pool, member: Member, after: str, limit: int) -> list[dict[str, Any]]:
+    """A page of the member's holds, ended ones included, by id."""
+    rows = await pool.fetch(HOLD_PAGE, *member, after, limit)
+    return [{**row, "shares": orjson.loads(row["shares"])} for row in rows]
 
 
 async def find_redemption(connection: Connection, member: Member, idempotency_key: str) -> asyncpg.Record | None:

@@ -3,11 +3,16 @@
 from uuid import UUID
 
 from services.redemption.desk import OpenedLot, Posting, RedemptionDesk
+from services.redemption.domain.lot import Lot
+from shared.events.points_granted import PointsGranted
 from shared.runtime.gate import BATCH_GATE
 from shared.runtime.ledger import BATCH_PARTS, OUTBOX_PART, outbox_arguments
 from shared.runtime.postgres import Connection
 from shared.runtime.statement import Part, gated_statement, maybe_microseconds, microseconds
 
+# What left a lot's remaining points, in the order of the columns below.
+_MOVED = Lot._fields.index("reserved")
+_NOTHING_MOVED = (0,) * (len(Lot._fields) - _MOVED)
 _WALLET_PARTS = (
     Part(
         "opened_wallets",
@@ -22,27 +27,31 @@ _WALLET_PARTS = (
     Part(
         "changed_wallets",
         """
-        INSERT INTO wallet (program_id, member_id, deficit, waived)
-        SELECT program_id, member_id, deficit, waived
+        INSERT INTO wallet AS w (program_id, member_id, deficit, waived, open_holds)
+        SELECT program_id, member_id, deficit, waived, more_holds
           FROM gate, unnest(:owing_program::text[], :owing_member::text[], :owing_deficit::bigint[],
-                            :owing_waived::bigint[]) AS w (program_id, member_id, deficit, waived)
+                            :owing_waived::bigint[], :owing_more_holds::integer[])
+                     AS c (program_id, member_id, deficit, waived, more_holds)
          ORDER BY program_id, member_id
-        ON CONFLICT (program_id, member_id) DO UPDATE SET deficit = excluded.deficit, waived = excluded.waived
+        ON CONFLICT (program_id, member_id) DO UPDATE SET deficit = excluded.deficit, waived = excluded.waived,
+           open_holds = w.open_holds + excluded.open_holds
         """,
     ),
     Part(
         "opened_lots",
         """
         INSERT INTO lot (lot_id, grant_id, program_id, member_id, class, points, remaining, reserved, redeemed,
-                         clawed_back, set_off, expired, forfeited, recalled, posted_state, available_at, expires_at,
-                         granted_at, expected_cost_minor, currency, budget_id, rule_version, granted_event_id,
-                         correlation_id, causation_id, source_type, source_id, merchant_id, receipt_id,
-                         other_member_id)
-        SELECT lot_id, grant_id, program_id, member_id, class, points, remaining, reserved, redeemed, clawed_back,
-               set_off, expired, forfeited, recalled, posted_state, instant(available_at), instant(expires_at),
-               instant(granted_at), expected_cost_minor, currency, budget_id, rule_version, granted_event_id,
-               correlation_id, causation_id, source_type, source_id, merchant_id, receipt_id, other_member_id
-          FROM gate, unnest(:new_lots::lot_row[])
+                         clawed_back, set_off, expired, forfeited, recalled, held, posted_state, available_at,
+                         expires_at, granted_at, expected_cost_minor, currency, budget_id, rule_version,
+                         granted_event_id, correlation_id, causation_id, source_type, source_id, merchant_id,
+                         receipt_id, other_member_id)
+        SELECT lot_id, coalesce(grant_id, lot_id), program_id, member_id, class, points, remaining,
+               coalesce(moved[1], 0), coalesce(moved[2], 0), coalesce(moved[3], 0), coalesce(moved[4], 0),
+               coalesce(moved[5], 0), coalesce(moved[6], 0), coalesce(moved[7], 0), coalesce(moved[8], 0),
+               posted_state, instant(available_at), instant(expires_at), instant(granted_at), expected_cost_minor,
+               currency, budget_id, rule_version, granted_event_id, correlation_id, causation_id, source_type,
+               source_id, merchant_id, receipt_id, other_member_id
+          FROM gate, unnest(:new_lots::opened_lot_row[])
          ORDER BY lot_id
         """,
     ),
@@ -52,13 +61,14 @@ _WALLET_PARTS = (
         UPDATE lot AS l
            SET remaining = c.remaining, reserved = c.reserved, redeemed = c.redeemed, clawed_back = c.clawed_back,
                set_off = c.set_off, expired = c.expired, forfeited = c.forfeited, recalled = c.recalled,
-               posted_state = c.posted_state, available_at = c.available_at
+               posted_state = c.posted_state, available_at = c.available_at, held = c.held, expires_at = c.expires_at
           FROM gate, unnest(
               :lot::uuid[], :lot_remaining::bigint[], :lot_reserved::bigint[], :lot_redeemed::bigint[],
               :lot_clawed_back::bigint[], :lot_set_off::bigint[], :lot_expired::bigint[], :lot_forfeited::bigint[],
-              :lot_recalled::bigint[], :lot_posted::text[], :lot_available_at::timestamptz[])
+              :lot_recalled::bigint[], :lot_posted::text[], :lot_available_at::timestamptz[],
+              :lot_held::bigint[], :lot_expires_at::timestamptz[])
               AS c (lot_id, remaining, reserved, redeemed, clawed_back, set_off, expired, forfeited, recalled,
-                    posted_state, available_at),
+                    posted_state, available_at, held, expires_at),
                LATERAL (SELECT ctid FROM lot WHERE lot_id = c.lot_id OFFSET 0) AS there
          WHERE l.ctid = there.ctid
         RETURNING 1
@@ -71,13 +81,18 @@ _WALLET_PARTS = (
         INSERT INTO journal (program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type,
                              cause_key, cause_id, business_time, posted_at, row_hash)
         SELECT program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type, cause_key,
-               cause_id, instant(business_time), posted_at,
+               cause_id, business_time, posted_at,
                journal_hash(program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type,
-                            cause_key, cause_id, instant(business_time), posted_at)
-          FROM gate, (SELECT service_now() AS posted_at) AS clock, unnest(:journal::journal_row[])
-              WITH ORDINALITY AS j (program_id, member_id, lot_id, grant_id, from_account, to_account, points,
-                                    cause_type, cause_key, cause_id, business_time, position)
-         ORDER BY position
+                            cause_key, cause_id, business_time, posted_at)
+          FROM gate, (SELECT service_now() AS posted_at) AS clock,
+               (SELECT place, program_id, member_id, lot_id, grant_id, from_account, to_account, points, cause_type,
+                       cause_key, cause_id, instant(business_time) AS business_time
+                  FROM unnest(:moves::posting_row[])
+                 UNION ALL
+                SELECT place, program_id, member_id, lot_id, coalesce(grant_id, lot_id), 'issued', opened_as, points,
+                       :opened_by, cause_key, granted_event_id, instant(granted_at)
+                  FROM unnest(:new_lots::opened_lot_row[])) AS j
+         ORDER BY place
         """,
     ),
     Part(
@@ -143,46 +158,49 @@ def _wallet_arguments(desk: RedemptionDesk) -> dict[str, object]:
         "owing_member": [wallet.member_id for wallet in owing],
         "owing_deficit": [wallet.deficit for wallet in owing],
         "owing_waived": [wallet.waived for wallet in owing],
+        "owing_more_holds": [desk.more_open_holds(wallet) for wallet in owing],
         "new_lots": [_lot_row(desk, lot_id, opened) for lot_id, opened in desk.opened.items()],
         **_changed_lots(desk),
-        "journal": [_journal_row(row) for row in desk.postings],
+        "opened_by": PointsGranted.TYPE,
+        "moves": [_posting_row(row) for row in desk.postings],
         **_claw_back_rows(desk),
     }
 
 
 def _lot_row(desk: RedemptionDesk, lot_id: UUID, opened: OpenedLot) -> tuple[object, ...]:
-    lot, grant = desk.wallets[opened.member].lots[lot_id], opened.granted
+    """A lot of an event of this very batch has moved no points as a rule, and is its grant's first lot."""
+    grant, event = opened.granted, opened.event
+    lot = desk.wallets[grant.program_id, grant.member_id].lots[lot_id]
+    moved = lot[_MOVED:]
+    source, cost = grant.source, grant.expected_cost
     return (
-        lot.lot_id,
-        lot.grant_id,
+        opened.place,
+        opened.opened_as,
+        event.event_key,
+        lot_id,
+        None if lot.grant_id is lot_id else lot.grant_id,
         grant.program_id,
         grant.member_id,
         grant.points_class,
         lot.points,
         lot.remaining,
-        lot.reserved,
-        lot.redeemed,
-        lot.clawed_back,
-        lot.set_off,
-        lot.expired,
-        lot.forfeited,
-        lot.recalled,
+        None if moved == _NOTHING_MOVED else list(moved),
         lot.posted,
         maybe_microseconds(lot.available_at),
         maybe_microseconds(lot.expires_at),
         microseconds(lot.granted_at),
-        grant.expected_cost.amount_minor,
-        grant.expected_cost.currency,
+        cost.amount_minor,
+        cost.currency,
         grant.budget_id,
         grant.rule_version,
-        opened.event_id,
+        event.id,
         grant.correlation_id,
         grant.causation_id,
-        grant.source.type,
-        grant.source.id,
-        grant.source.merchant_id,
-        grant.source.receipt_id,
-        grant.source.other_member_id,
+        source.type,
+        source.id,
+        source.merchant_id,
+        source.receipt_id,
+        source.other_member_id,
     )
 
 
@@ -200,12 +218,15 @@ def _changed_lots(desk: RedemptionDesk) -> dict[str, object]:
         "lot_recalled": [lot.recalled for lot in lots],
         "lot_posted": [lot.posted for lot in lots],
         "lot_available_at": [lot.available_at for lot in lots],
+        "lot_held": [lot.held for lot in lots],
+        "lot_expires_at": [lot.expires_at for lot in lots],
     }
 
 
-def _journal_row(row: Posting) -> tuple[object, ...]:
-    (program_id, member_id), movement, cause = row
+def _posting_row(row: Posting) -> tuple[object, ...]:
+    place, (program_id, member_id), movement, cause = row
     return (
+        place,
         program_id,
         member_id,
         movement.lot_id,

@@ -1,4 +1,4 @@
-"""What a trace reads: the lots of a story, every movement of theirs, what they paid for and what took them back."""
+"""What a trace reads: the lots of a story, every movement of theirs, what they paid for, who held or took them back."""
 
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ WITH named AS (
     SELECT lot_id FROM lot WHERE lot_id = $2::uuid
     UNION SELECT grant_id FROM claw_back WHERE claw_back_id = $2
     UNION SELECT lot_id FROM allocation WHERE redemption_id = $2
+    UNION SELECT s.lot_id FROM hold h JOIN hold_share s USING (program_id, member_id, hold_id) WHERE h.hold_id = $1
     UNION SELECT lot_id FROM lot WHERE $2 IS NULL AND correlation_id = $1::text
 ), own AS (
     SELECT * FROM lot WHERE lot_id = ANY(ARRAY(SELECT lot_id FROM named))
@@ -23,6 +24,11 @@ WITH named AS (
 ), shared AS (
     SELECT * FROM allocation WHERE lot_id = ANY(ARRAY(SELECT lot_id FROM named))
        AND (redemption_id = $2 OR NOT EXISTS (SELECT FROM redemption WHERE redemption_id = $2))
+), binding AS (
+    SELECT h.* FROM hold h JOIN (
+        SELECT program_id, member_id, hold_id FROM hold_share WHERE lot_id = ANY(ARRAY(SELECT lot_id FROM named))
+        UNION SELECT program_id, member_id, hold_id FROM hold WHERE hold_id = $1) AS k
+        USING (program_id, member_id, hold_id)
 ), moved AS (
     SELECT j.* FROM (SELECT DISTINCT program_id, member_id FROM own) AS m,
            LATERAL (SELECT * FROM journal j WHERE j.program_id = m.program_id AND j.member_id = m.member_id
@@ -41,14 +47,15 @@ SELECT json_build_object(
         SELECT redemption_id, program_id, member_id, points, reason, idempotency_key, requested_at, available_before
           FROM redemption WHERE redemption_id = ANY(ARRAY(SELECT redemption_id FROM shared))) AS x),
     'allocations', (SELECT json_agg(x ORDER BY x.redemption_id, x.lot_id) FROM shared AS x),
+    'holds', (SELECT json_agg(x ORDER BY x.placed_at, x.hold_id) FROM binding AS x),
     'claw_backs', (SELECT json_agg(x ORDER BY x.clawed_at, x.claw_back_id) FROM taken AS x))
 """
 
 
 async def read_trace(pool: Pool, wanted: str) -> dict[str, list[dict[str, Any]]]:
-    """Everything about a lot (its id is its grant's), claw-back, redemption or story (correlation id), as JSON rows.
+    """Everything about a lot (its id is its grant's), claw-back, redemption, hold or story (correlation id).
 
-    `correlations` are the stories the lots found belong to, so that earning can be asked for each.
+    As JSON rows by kind; `correlations` are the stories of the lots found, so that earning can be asked for each.
     """
     found = orjson.loads(await pool.fetchval(_TRACE, wanted, _uuid(wanted)))
     rows: dict[str, list[dict[str, Any]]] = {name: part or [] for name, part in found.items()}

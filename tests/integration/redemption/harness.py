@@ -11,6 +11,9 @@ import httpx
 from services.redemption.app import SERVICE
 from shared.events.cloudevent import derived_id
 from shared.events.event import CausedEvent, EventData, Money
+from shared.events.hold_confirmed import HoldConfirmed
+from shared.events.hold_placed import HoldPlaced
+from shared.events.hold_released import HoldReleased
 from shared.events.kafka_binding import STRUCTURED_HEADERS, decode, encode
 from shared.events.keys import member_key
 from shared.events.member_registered import MemberRegistered
@@ -135,6 +138,63 @@ def declined(name: str, member: str = "m-1") -> Told:
     return Told(f"declined-{name}", "/earning", long_ago(), data)
 
 
+def hold(
+    name: str,
+    *of: str,
+    member: str = "m-1",
+    points: int | None = None,
+    at: datetime | None = None,
+    event: str | None = None,
+) -> Told:
+    """hold.placed of the grants named; of the member's points where none is."""
+    time = at or long_ago(9)
+    data = HoldPlaced(
+        program_id=PROGRAM,
+        member_id=member,
+        causation_id=f"signal-{name}",
+        correlation_id=f"story-{name}",
+        hold_id=name,
+        scope="grants" if of else "member",
+        grant_ids=tuple(str(grant_id(each)) for each in of),
+        points=points,
+        reason="MEMBER_VELOCITY",
+        deadline=time + 3 * _DAY,
+        case_id=f"case-{name}",
+    )
+    return Told(event or f"placed-{name}", "/fraud_monitoring", time, data)
+
+
+def released(name: str, *, member: str = "m-1", at: datetime | None = None, event: str | None = None) -> Told:
+    """hold.released by a reviewer."""
+    data = HoldReleased(
+        program_id=PROGRAM,
+        member_id=member,
+        causation_id=f"placed-{name}",
+        correlation_id=f"story-{name}",
+        hold_id=name,
+        case_id=f"case-{name}",
+        person="reviewer-1",
+        note="a family of five",
+    )
+    return Told(event or f"released-{name}", "/fraud_monitoring", at or long_ago(8), data)
+
+
+def confirmed(name: str, points: int, *, member: str = "m-1", at: datetime | None = None) -> Told:
+    """hold.confirmed by a reviewer, who names `points`."""
+    data = HoldConfirmed(
+        program_id=PROGRAM,
+        member_id=member,
+        causation_id=f"placed-{name}",
+        correlation_id=f"story-{name}",
+        hold_id=name,
+        case_id=f"case-{name}",
+        points=points,
+        person="reviewer-1",
+        note="receipts of one till",
+    )
+    return Told(f"confirmed-{name}", "/fraud_monitoring", at or long_ago(8), data)
+
+
 def registered(member: str) -> Told:
     time = long_ago(40)
     data = MemberRegistered(program_id=PROGRAM, member_id=member, registered_at=time, phone_verified=True)
@@ -208,7 +268,9 @@ _BOOKS_THAT_DIFFER = """
                -coalesce(sum(points) FILTER (WHERE account = 'issued'), 0) AS issued,
                coalesce(sum(points) FILTER (WHERE account = 'pending'), 0) AS pending,
                coalesce(sum(points) FILTER (WHERE account = 'available'), 0) AS available,
+               coalesce(sum(points) FILTER (WHERE account = 'held'), 0) AS held,
                coalesce(sum(points) FILTER (WHERE account = 'redeemed'), 0) AS redeemed,
+               coalesce(sum(points) FILTER (WHERE account = 'forfeited'), 0) AS forfeited,
                coalesce(sum(points) FILTER (WHERE account = 'clawed_back'), 0) AS clawed_back,
                -coalesce(sum(points) FILTER (WHERE account = 'deficit'), 0) AS deficit,
                -coalesce(sum(points) FILTER (WHERE account = 'waived'), 0) AS waived
@@ -217,7 +279,8 @@ _BOOKS_THAT_DIFFER = """
         SELECT w.program_id, w.member_id, coalesce(sum(l.points), 0) AS issued,
                coalesce(sum(l.remaining) FILTER (WHERE l.posted_state = 'pending'), 0) AS pending,
                coalesce(sum(l.remaining) FILTER (WHERE l.posted_state = 'available'), 0) AS available,
-               coalesce(sum(l.redeemed), 0) AS redeemed, coalesce(sum(l.recalled), 0) AS clawed_back,
+               coalesce(sum(l.held), 0) AS held, coalesce(sum(l.redeemed), 0) AS redeemed,
+               coalesce(sum(l.forfeited), 0) AS forfeited, coalesce(sum(l.recalled), 0) AS clawed_back,
                w.deficit::numeric AS deficit, w.waived::numeric AS waived
           FROM wallet w JOIN lot l USING (program_id, member_id) GROUP BY w.program_id, w.member_id
     )
@@ -226,7 +289,7 @@ _BOOKS_THAT_DIFFER = """
     (SELECT 'only kept', * FROM (SELECT * FROM kept EXCEPT SELECT * FROM posted) AS k)
     UNION ALL
     SELECT 'does not sum', * FROM posted
-     WHERE issued <> pending + available + redeemed + clawed_back - deficit - waived
+     WHERE issued <> pending + available + held + redeemed + forfeited + clawed_back - deficit - waived
 """
 
 

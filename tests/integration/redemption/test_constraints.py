@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from tests.infrastructure.fixtures import Database
-from tests.integration.redemption.harness import Redemption, clawed_back, grant, grant_id
+from tests.integration.redemption.harness import Redemption, clawed_back, confirmed, grant, grant_id, hold
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -55,7 +55,7 @@ async def test_the_hash_of_a_journal_row_can_be_computed_elsewhere(redemption: R
     ("statement", "constraint"),
     [
         ("UPDATE lot SET remaining = remaining - 1", "every_point_once"),
-        ("UPDATE lot SET remaining = 91, redeemed = -1", "lot_redeemed_check"),
+        ("UPDATE lot SET remaining = remaining + redeemed + 1, redeemed = -1", "lot_redeemed_check"),
         ("UPDATE lot SET recalled = 101", "recalled_at_most_granted"),
         ("UPDATE wallet SET deficit = -1", "wallet_deficit_check"),
         ("UPDATE wallet SET deficit = 5", "claw_backs_settled"),
@@ -64,11 +64,22 @@ async def test_the_hash_of_a_journal_row_can_be_computed_elsewhere(redemption: R
         ("UPDATE allocation SET points = points - 1", "redemption_allocated"),
         ("UPDATE redemption SET points = points - 1", "redemption_allocated"),
         ("DELETE FROM allocation", "redemption_allocated"),
+        ("UPDATE lot SET held = held - 1, remaining = remaining + 1 WHERE held > 0", "held_points_bound"),
+        ("UPDATE hold_share SET points = points + 1 WHERE points > 0", "held_points_bound"),
+        ("UPDATE hold SET held = held - 1, released = 1 WHERE state = 'open'", "hold_shares_sum"),
+        ("UPDATE hold SET forfeited = forfeited - 1 WHERE state = 'confirmed'", "every_held_point_once"),
+        ("UPDATE hold SET person = NULL WHERE state = 'confirmed'", "ended_by_a_person"),
+        (
+            "UPDATE hold SET held = held WHERE state = 'open'; UPDATE wallet SET open_holds = 0; "
+            "UPDATE hold SET held = held",
+            "open_holds_counted",
+        ),
     ],
 )
 async def test_books_that_do_not_add_up_are_refused(redemption: Redemption, statement: str, constraint: str) -> None:
     await redemption.post(grant("r1", 100), clawed_back("f1", 10, of="r1"))
     assert (await redemption.spend(50, "till-1")).status_code == 201
+    await redemption.post(hold("h1", points=5), hold("h2", points=5), confirmed("h2", 5))
     with pytest.raises(asyncpg.CheckViolationError) as refused:
         await redemption.running.pool.execute(statement)
     assert refused.value.constraint_name == constraint

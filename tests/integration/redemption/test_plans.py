@@ -7,9 +7,11 @@ import pytest
 import pytest_asyncio
 
 from services.redemption.store.books import LOAD
+from services.redemption.store.holds import HOLDS, SAVE_HOLDS
 from services.redemption.store.lots import DUE_LOTS, OPEN_LOTS
 from services.redemption.store.queries import (
     BALANCE,
+    HOLD_PAGE,
     JOURNAL_PAGE,
     LOCK_WALLET,
     LOOK_THROUGH,
@@ -41,6 +43,13 @@ _MANY = """
     INSERT INTO redemption
     SELECT lot_id, program_id, member_id, 10, lot_id::text, '', 'r', now(), 10 FROM lot WHERE redeemed = 10;
     INSERT INTO allocation SELECT lot_id, lot_id, 10 FROM lot WHERE redeemed = 10;
+    INSERT INTO hold (program_id, member_id, hold_id, scope, reason, deadline, case_id, placed_event_id, placed_key,
+                      correlation_id, placed_at, state, person, note, decided_event_id, decided_key, decided_story,
+                      decided_at, bound, held, taken_back, forfeited, released)
+    SELECT program_id, member_id, lot_id, 'member', 'r', now(), 'c', 'e', lot_id, 's', now(), 'released', 'p', 'n', 'e',
+           lot_id, 's', now(), 1, 0, 0, 0, 1
+      FROM lot;
+    INSERT INTO hold_share SELECT program_id, member_id, lot_id, lot_id, 0 FROM lot;
 """
 
 
@@ -49,7 +58,7 @@ async def crowded(module_database: Database) -> AsyncIterator[Redemption]:
     """4,000 members, 40,000 lots, with statistics."""
     started = await start(module_database.dsns["redemption"])
     await started.running.pool.execute(_MANY)
-    for table in ("wallet", "lot", "journal", "redemption", "allocation", "claw_back"):
+    for table in ("wallet", "lot", "journal", "redemption", "allocation", "claw_back", "hold", "hold_share"):
         await started.running.pool.execute(f"ANALYZE {table}")
     yield started
     await stop(started)
@@ -70,6 +79,9 @@ async def crowded(module_database: Database) -> AsyncIterator[Redemption]:
         pytest.param(
             REDEMPTION_BY_KEY, ["redemption_program_id_member_id_idempotency_key_key"], id="redemption by key"
         ),
+        pytest.param(HOLDS, ["hold_pkey", "hold_share_pkey"], id="holds of a batch"),
+        pytest.param(HOLD_PAGE, ["hold_pkey", "hold_share_pkey"], id="hold page"),
+        pytest.param(SAVE_HOLDS.sql, [], id="save holds"),
         pytest.param(LOOK_THROUGH, ["allocation_pkey", "lot_pkey"], id="look-through"),
         pytest.param(SAVE_BATCH.sql, ["lot_pkey"], id="save a batch"),
         pytest.param(SAVE_UNDER_LOCK.sql, ["lot_pkey"], id="save under lock"),
@@ -89,6 +101,7 @@ async def test_the_plan_uses_the_index(crowded: Redemption, sql: str, indexes: l
     [
         pytest.param(LOAD.sql, id="load a batch"),
         pytest.param(OPEN_LOTS, id="open lots"),
+        pytest.param(HOLDS, id="holds of a batch"),
         pytest.param(SAVE_BATCH.sql, id="save a batch"),
         pytest.param(SAVE_UNDER_LOCK.sql, id="save under lock"),
     ],

@@ -8,22 +8,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.redemption.domain.balance import Totals, balance
+from services.redemption.domain.binding import bind, forfeit, place, release
 from services.redemption.domain.claw_back import Policy, claw_back
 from services.redemption.domain.debit import debit
+from services.redemption.domain.hold import Verdict
 from services.redemption.domain.lot import Account, LotState, Movement
 from services.redemption.domain.maturity import mature
 from services.redemption.domain.wallet import Wallet, open_lot, set_off
-from tests.unit.redemption.wallets import NOON, assert_same_books, at, lot, wallet
+from tests.unit.redemption.wallets import NOON, assert_same_books, at, decided, lot, placed, wallet
 
 
 class AnyHistory(RuleBasedStateMachine):
-    """Grants, passing days, debits and claw-backs in any order, as the handlers and the API apply them."""
+    """Grants, passing days, debits, claw-backs and holds in any order, as the handlers and the API apply them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.held: Wallet = wallet()
         self.movements: list[Movement] = []
         self.now = NOON
+        self.confirmed = 0  # what persons named to be forfeited
         self.owed = 0  # what claw-backs asked for, counted independently
 
     @rule(points=st.integers(1, 500), wait=st.sampled_from((0, 1, 7)), life=st.sampled_from((None, 0, 30, 365)))
@@ -41,6 +44,7 @@ class AnyHistory(RuleBasedStateMachine):
         )
         self.held, movement = open_lot(self.held, granted)
         self.movements.append(movement)
+        self._bind()
         self._set_off()
 
     @rule(days=st.integers(1, 10))
@@ -74,6 +78,45 @@ class AnyHistory(RuleBasedStateMachine):
         if policy is Policy.DEFICIT:
             assert taken.waived == 0
 
+    @rule(
+        grants=st.lists(st.integers(1, 12), max_size=3, unique=True),
+        points=st.none() | st.integers(0, 400),
+    )
+    def place_a_hold(self, grants: list[int], points: int | None) -> None:
+        """Of grants that are there or still to come, or of the member."""
+        self._mature()
+        hold_id = f"h{len(self.held.holds)}"
+        self.held = place(self.held, hold_id, placed(*grants, points=points, at=self.now))
+        before = self.held.spendable
+        self._bind()
+        assert self.held.spendable <= before
+
+    @precondition(lambda self: self.held.open_holds)
+    @rule(choice=st.data())
+    def a_person_decides(self, choice: st.DataObject) -> None:
+        self._mature()
+        hold_id = choice.draw(
+            st.sampled_from(sorted(hold.hold_id for hold in self.held.holds.values() if hold.is_open))
+        )
+        named = choice.draw(st.none() | st.integers(1, 300))
+        free = sum(each.remaining for each in self.held.lots.values())
+        if named is not None:
+            self.held, lost = forfeit(self.held, hold_id, named)
+            self.movements.extend(lost.movements)
+            self.confirmed += named
+            assert lost.points <= named
+        verdict = Verdict.RELEASED if named is None else Verdict.CONFIRMED
+        bound = self.held.holds[hold_id].held
+        self.held, freed = release(self.held, hold_id, decided(verdict, named, self.now))
+        self.movements.extend(freed.movements)
+        assert freed.points == bound == sum(each.remaining for each in self.held.lots.values()) - free
+        self._bind()
+        self._set_off()
+
+    @invariant()
+    def nothing_is_forfeited_that_no_person_named(self) -> None:
+        assert sum(each.forfeited for each in self.held.lots.values()) <= self.confirmed
+
     @invariant()
     def every_point_is_accounted_for(self) -> None:
         assert_same_books(self.held, self.movements)
@@ -92,11 +135,13 @@ class AnyHistory(RuleBasedStateMachine):
             matured,
             Totals(
                 issued=sum(each.points for each in lots),
+                held=sum(each.held for each in lots),
                 redeemed=sum(each.redeemed for each in lots),
+                forfeited=sum(each.forfeited for each in lots),
                 recalled=sum(each.recalled for each in lots),
             ),
         )
-        parts = shown.pending + shown.available + shown.redeemed + shown.clawed_back
+        parts = shown.pending + shown.available + shown.held + shown.redeemed + shown.forfeited + shown.clawed_back
         assert shown.issued == parts - shown.deficit - shown.waived
         assert shown.lifetime >= 0
 
@@ -107,6 +152,11 @@ class AnyHistory(RuleBasedStateMachine):
             self.movements.extend(matured.set_off.movements if matured.set_off else ())
         again, nothing = mature(self.held)
         assert (again, nothing) == (self.held, ())
+
+    def _bind(self) -> None:
+        self.held, bound = bind(self.held)
+        for each in bound:
+            self.movements.extend(each.movements)
 
     def _set_off(self) -> None:
         self.held, repaid = set_off(self.held)

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from services.redemption.domain.binding import bind
+from services.redemption.domain.hold import Decision, Placed, Scope, Verdict
 from services.redemption.domain.lot import Account, Lot, LotState, Movement, Origin
 from services.redemption.domain.wallet import Wallet
 
@@ -34,6 +36,33 @@ def lot(
         expires_at=None if expires_day is None else NOON + timedelta(days=expires_day),
         origin=Origin(f"granted-{number}", "story"),
     )
+
+
+def placed(
+    *grants: int,
+    points: int | None = None,
+    scope: Scope | None = None,
+    at: datetime = NOON,
+    grant_ids: tuple[UUID, ...] = (),
+) -> Placed:
+    """A hold of the grants with these numbers; of the member where none is named."""
+    ids = frozenset(grant_ids or (UUID(int=number) for number in grants))
+    return Placed(
+        scope=scope or (Scope.GRANTS if ids else Scope.MEMBER),
+        grant_ids=ids,
+        asked=points,
+        reason="MEMBER_VELOCITY",
+        deadline=at + timedelta(days=3),
+        case_id="case",
+        event_id="placed",
+        event_key=UUID(int=1),
+        correlation_id="story",
+        at=at,
+    )
+
+
+def decided(verdict: Verdict, points: int | None = None, at: datetime = NOON) -> Decision:
+    return Decision(verdict, points, "reviewer-1", "looked at", "decided", UUID(int=2), "story", at)
 
 
 def wallet(*lots: Lot, deficit: int = 0, waived: int = 0) -> Wallet:
@@ -68,6 +97,7 @@ def assert_lots_whole(held: Wallet) -> None:
     for each in held.lots.values():
         parts = (
             each.remaining,
+            each.held,
             each.reserved,
             each.redeemed,
             each.clawed_back,
@@ -78,6 +108,20 @@ def assert_lots_whole(held: Wallet) -> None:
         assert min(parts) >= 0
         assert sum(parts) == each.points
         assert each.clawed_back <= each.recalled <= each.points
+    assert_holds_whole(held)
+
+
+def assert_holds_whole(held: Wallet) -> None:
+    """The CHECKs and triggers of the hold tables; and no free point is left that an open hold wants."""
+    bound: Counter[UUID] = Counter()
+    for hold in held.holds.values():
+        assert min(hold.shares.values(), default=0) >= 0
+        assert hold.bound == hold.held + hold.taken_back + hold.forfeited + hold.released
+        assert hold.is_open or not hold.held
+        bound.update(hold.shares)
+    assert +bound == {lot_id: lot.held for lot_id, lot in held.lots.items() if lot.held}
+    again, nothing = bind(held)
+    assert (again, nothing) == (held, ())
 
 
 def assert_same_books(held: Wallet, movements: Iterable[Movement]) -> None:
@@ -89,6 +133,7 @@ def assert_same_books(held: Wallet, movements: Iterable[Movement]) -> None:
     assert -sums[Account.ISSUED] == sum(each.points for each in lots)
     assert sums[Account.PENDING] == sum(each.remaining for each in lots if each.posted is LotState.PENDING)
     assert sums[Account.AVAILABLE] == sum(each.remaining for each in lots if each.posted is LotState.AVAILABLE)
+    assert sums[Account.HELD] == sum(each.held for each in lots)
     assert sums[Account.REDEEMED] == sum(each.redeemed for each in lots)
     assert sums[Account.EXPIRED] == sum(each.expired for each in lots)
     assert sums[Account.FORFEITED] == sum(each.forfeited for each in lots)
