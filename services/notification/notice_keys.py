@@ -1,0 +1,35 @@
+"""Which notice an event belongs to: whom it tells, by which template, and what its causes have in common."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from services.notification.domain.notice import NoticeKey
+from services.notification.domain.template import Template
+from shared.events.event import EventData
+from shared.events.points_clawed_back import PointsClawedBack
+from shared.events.points_forfeited import PointsForfeited
+from shared.events.points_granted import PointsGranted
+from shared.events.points_held import PointsHeld
+from shared.events.points_matured import PointsMatured
+from shared.events.points_released import PointsReleased
+from shared.events.referral_accepted import ReferralAccepted
+
+_KEYS: Mapping[str, Callable[[Any], NoticeKey]] = {
+    PointsGranted.TYPE: lambda told: _of(told, Template.POINTS_GRANTED),
+    PointsMatured.TYPE: lambda told: _of(told, Template.POINTS_MATURED),
+    PointsClawedBack.TYPE: lambda told: _of(told, Template.POINTS_CLAWED_BACK, told.refund_id),
+    PointsHeld.TYPE: lambda told: _of(told, Template.POINTS_HELD, told.hold_id),
+    PointsReleased.TYPE: lambda told: _of(told, Template.POINTS_RELEASED, told.hold_id),
+    PointsForfeited.TYPE: lambda told: _of(told, Template.POINTS_FORFEITED, told.hold_id or ""),
+    ReferralAccepted.TYPE: lambda told: NoticeKey(told.program_id, told.invitee_id, Template.REFERRAL_WELCOME, ""),
+}
+
+
+def notice_key(data: EventData) -> NoticeKey | None:
+    """None for an event that nobody is told of."""
+    key = _KEYS.get(data.TYPE)
+    return None if key is None else key(data)
+
+
+def _of(told: Any, template: Template, group: str = "") -> NoticeKey:
+    return NoticeKey(told.program_id, told.member_id, template, group)
