@@ -1,0 +1,16 @@
+"""The console's pages, in the order of the navigation. A page registers itself by a line here."""
+
+from collections.abc import Sequence
+
+from services.console.console import Page
+from services.console.pages import account, actions, dead_letters, event_path, operators, overview, stream
+
+PAGES: Sequence[Page] = (
+    overview.PAGE,
+    stream.PAGE,
+    event_path.PAGE,
+    dead_letters.PAGE,
+    operators.PAGE,
+    actions.PAGE,
+    account.PAGE,
+)
