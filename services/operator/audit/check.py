@@ -11,12 +11,16 @@ Look = Callable[[Evidence], Awaitable[Found]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of one invariant (design: "Invariants the audit proves")."""
+    """One check of one invariant (design: "Invariants the audit proves").
+
+    `needs` names the services beside earning and redemption without whose books there is nothing to look at.
+    """
 
     number: int
     name: str
     proves: str
     look: Look
+    needs: tuple[str, ...] = ()
 
 
 def by_sql(looked_at: str, differing: str) -> Look:

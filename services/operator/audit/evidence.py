@@ -9,6 +9,7 @@ from services.operator.audit.verdict import Difference
 from shared.runtime.postgres import Connection
 
 ROWS_SHOWN = 20
+IN_KAFKA = frozenset({"fraud_monitoring"})  # a stream processor's offsets are its group's commits
 # `_sql_` stands for a check's own statement; a row of no program belongs to every program.
 _DIFFERING = """
 WITH differing AS (_sql_)
@@ -26,7 +27,10 @@ SELECT coalesce(sum(looked_at), 0)::bigint
 
 
 class Evidence:
-    """`services` are those whose schema holds the runtime's books; `{schema}` in a statement means each of them."""
+    """`services` are those whose schema holds the runtime's books; `{schema}` in a statement means each of them.
+
+    `{consumer}` means those of them that count their offsets themselves, in the transaction of what they wrote.
+    """
 
     def __init__(
         self, connection: Connection, log: KafkaLog, services: Sequence[str], programs: Sequence[str] | None
@@ -35,6 +39,10 @@ class Evidence:
         self.programs = None if programs is None else list(programs)
         self._connection = connection
         self._services = services
+
+    def has_books(self, service: str) -> bool:
+        """Whether the service has ever run: before, its schema is empty."""
+        return service in self._services
 
     async def differences(self, sql: str, limit: int | None = ROWS_SHOWN) -> tuple[int, list[Difference]]:
         """How many rows differ, and the first of them (all with `limit=None`)."""
@@ -58,6 +66,11 @@ class Evidence:
 
     def _for_each_service(self, sql: str) -> str:
         """Names of schemas are no parameters; these come from topics.yaml."""
-        if "{schema}" not in sql:
-            return sql
-        return "\nUNION ALL\n".join(f"({sql.replace('{schema}', service)})" for service in self._services)
+        for mark, services in (("{schema}", self._services), ("{consumer}", self._consumers)):
+            if mark in sql:
+                return "\nUNION ALL\n".join(f"({sql.replace(mark, service)})" for service in services)
+        return sql
+
+    @property
+    def _consumers(self) -> list[str]:
+        return [service for service in self._services if service not in IN_KAFKA]

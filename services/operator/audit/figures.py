@@ -4,18 +4,19 @@ from services.operator.audit.evidence import Evidence
 
 _ACCOUNTS = """
 SELECT coalesce(sum(issued), 0)::bigint AS issued, coalesce(sum(pending), 0)::bigint AS pending,
-       coalesce(sum(available), 0)::bigint AS available, coalesce(sum(reserved), 0)::bigint AS reserved,
+       coalesce(sum(available), 0)::bigint AS available, coalesce(sum(held), 0)::bigint AS held,
+       coalesce(sum(reserved), 0)::bigint AS reserved,
        coalesce(sum(redeemed), 0)::bigint AS redeemed, coalesce(sum(expired), 0)::bigint AS expired,
        coalesce(sum(forfeited), 0)::bigint AS forfeited, coalesce(sum(clawed_back), 0)::bigint AS clawed_back,
        coalesce(sum(deficit), 0)::bigint AS deficit, coalesce(sum(waived), 0)::bigint AS waived
   FROM (SELECT program_id, points AS issued, CASE WHEN posted_state = 'pending' THEN remaining ELSE 0 END AS pending,
-               CASE WHEN posted_state = 'available' THEN remaining ELSE 0 END AS available, reserved, redeemed,
+               CASE WHEN posted_state = 'available' THEN remaining ELSE 0 END AS available, held, reserved, redeemed,
                expired, forfeited, 0 AS clawed_back, 0 AS deficit, 0 AS waived
           FROM redemption.audit_lot
         UNION ALL
-        SELECT program_id, 0, 0, 0, 0, 0, 0, 0, points, 0, 0 FROM redemption.audit_claw_back
+        SELECT program_id, 0, 0, 0, 0, 0, 0, 0, 0, points, 0, 0 FROM redemption.audit_claw_back
         UNION ALL
-        SELECT program_id, 0, 0, 0, 0, 0, 0, 0, 0, deficit, waived FROM redemption.audit_wallet) AS books
+        SELECT program_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, deficit, waived FROM redemption.audit_wallet) AS books
  WHERE $1::text[] IS NULL OR program_id = ANY($1)
 """
 # Decisions carry their program; records that were never applied (and their counts) belong to all programs.

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from deploy.local.trouble import Trouble
@@ -17,8 +18,9 @@ Bounds = Mapping[TopicPartition, tuple[int, int]]
 class KafkaLog:
     """Offsets and records of partitions. Every method raises Trouble when Kafka stops answering."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, existing: frozenset[str]) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, existing: frozenset[str], kafka: str) -> None:
         self._consumer = consumer
+        self._kafka = kafka
         self._existing = existing
         self._bounds: dict[TopicPartition, tuple[int, int]] = {}
 
@@ -33,6 +35,22 @@ class KafkaLog:
             ends = await self._consumer.end_offsets(new)
             self._bounds |= {place: (begins[place], ends[place]) for place in new}
         return {place: self._bounds[place] for place in known}
+
+    async def standing(self, group: str) -> Mapping[TopicPartition, tuple[int, int, int]]:
+        """Where a consumer group stands: (log's begin, committed offset, log's end) of each partition it committed.
+
+        The ends are read after the offsets, and anew: the group goes on meanwhile.
+        """
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)
+        await admin.start()
+        try:
+            known = await admin.list_consumer_group_offsets(group)
+        finally:
+            await admin.close()
+        places = [place for place in known if self._exists(place)]
+        begins = await self._consumer.beginning_offsets(places) if places else {}
+        ends = await self._consumer.end_offsets(places) if places else {}
+        return {place: (begins[place], known[place].offset, ends[place]) for place in places}
 
     async def read(self, place: TopicPartition, start: int, stop: int) -> "AsyncIterator[ConsumerRecord[bytes, bytes]]":
         """The records in [start, stop) that are still there."""
@@ -85,6 +103,6 @@ async def open_log(kafka: str) -> AsyncIterator[KafkaLog]:
                 f"No Kafka answers at {kafka}.",
                 "Start it, or correct GREENPOINTS_KAFKA (or --kafka).",
             ) from error
-        yield KafkaLog(consumer, existing)
+        yield KafkaLog(consumer, existing, kafka)
     finally:
         await consumer.stop()

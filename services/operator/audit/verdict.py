@@ -1,7 +1,7 @@
 """What an audit found."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 
@@ -44,7 +44,8 @@ class Verdict:
     """The whole audit of one snapshot.
 
     `accounts` are the terms of invariant 1 in points; `outcomes` counts what became of earning's inbound records;
-    `under_way` counts grants and claw-backs that redemption has not booked yet, by where they are.
+    `under_way` counts grants and claw-backs that redemption has not booked yet, by where they are; `left_out` names
+    the checks that could not look, with the services that have never run.
     """
 
     taken_at: datetime
@@ -53,6 +54,7 @@ class Verdict:
     accounts: Mapping[str, int]
     outcomes: Mapping[str, int]
     under_way: Mapping[str, int]
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def clean(self) -> bool:
@@ -64,11 +66,18 @@ class Verdict:
         """The verdict in one line."""
         rows = sum(result.looked_at for result in self.results)
         if self.clean:
-            return f"Clean: {len(self.results)} checks over {rows:,} rows, no difference."
+            return f"Clean: {len(self.results)} checks over {rows:,} rows, no difference.{self._absent}"
         failed = [result for result in self.results if result.differences]
         total = sum(result.differences for result in failed)
         names = ", ".join(f"{result.number} {result.name}" for result in failed)
-        return f"NOT CLEAN: {total:,} rows differ in {len(failed)} of {len(self.results)} checks ({names})."
+        return (
+            f"NOT CLEAN: {total:,} rows differ in {len(failed)} of {len(self.results)} checks ({names}).{self._absent}"
+        )
+
+    @property
+    def _absent(self) -> str:
+        services = sorted({service for missing in self.left_out.values() for service in missing})
+        return f" Not looked at: {len(self.left_out)}, for {' and '.join(services)} never ran." if services else ""
 
     def failed(self) -> set[str]:
         """The names of the checks that found differences."""
@@ -89,5 +98,6 @@ class Verdict:
             "accounts": dict(self.accounts),
             "outcomes": dict(self.outcomes),
             "under_way": dict(self.under_way),
+            "left_out": {name: list(missing) for name, missing in self.left_out.items()},
             "checks": [asdict(result) for result in self.results],
         }

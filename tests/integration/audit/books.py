@@ -13,18 +13,18 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from services.operator.audit import Verdict, run_audit
 from services.operator.audit.kafka_log import open_log
 from services.operator.program import apply_shipped
+from services.operator.traffic.community.simulate import simulate_community
 from services.operator.traffic.publish import publish
 from services.operator.traffic.simulate import Shares, simulate
 from shared.events.purchase_delivered import PurchaseDelivered
 from tests.infrastructure.services import Services, eventually, producer
 from tests.infrastructure.till import MERCHANT, PROGRAM, Till, purchase, refund
-
-AUDIT = "greenpoints_audit"
+from tests.integration.audit.reviews import AUDIT, decide, hold_and_review
 
 
 @dataclass(slots=True)
 class Books:
-    """Two schemas that no service writes any more, and the verdicts of the audits made before."""
+    """Schemas that no service writes any more, and the verdicts of the audits made before."""
 
     services: Services
     during_traffic: list[Verdict]
@@ -51,15 +51,21 @@ async def audit(services: Services, programs: list[str] | None = None) -> Verdic
 
 
 async def fill(services: Services) -> Books:
-    """Traffic of every kind, audited while it flows, at rest, and with grants under way in Kafka and in the outbox."""
+    """Traffic of every kind, audited while it flows, at rest, and with events under way in Kafka and in the outbox."""
     await apply_shipped(services.kafka)
-    await asyncio.gather(services.start("earning"), services.start("redemption"))
+    await asyncio.gather(
+        *(services.start(name) for name in ("earning", "redemption", "fraud_monitoring")),
+        services.start("notification", environment={"GREENPOINTS_DIGEST_SECONDS": "1"}),
+    )
     during = await _audit_while(services, asyncio.create_task(_simulated(services)))
     async with producer(services.kafka) as sender:
         till = Till(sender, "audit")
         await _spend_and_refund(services, till)
+        await hold_and_review(services, till)
         at_rest = await audit(services)
-        await services.kill("redemption", signal.SIGTERM)
+        await asyncio.gather(*(services.kill(name, signal.SIGTERM) for name in ("redemption", "notification")))
+        await decide(services, "carl-2", "release")
+        await services.kill("fraud_monitoring", signal.SIGTERM)
         await till.send("late-1", purchase("late-1", "ann", 4_000), ago=1)
         await until_drained(services, "earning")
         in_kafka = await audit(services)
@@ -91,11 +97,15 @@ async def until_drained(services: Services, *names: str) -> None:
 
 
 async def _simulated(services: Services) -> None:
-    """A month of a fruit shop, sent within seconds; the gateway has no part in it."""
+    """A month of a fruit shop and of a community, sent within seconds; the gateway has no part in it."""
     shares = Shares(refunded=150, anonymous=30, duplicate=30, poison=10)
-    traffic = simulate(seed=7, members=120, purchases=2_500, until=datetime.now(UTC), shares=shares)
+    until = datetime.now(UTC).replace(microsecond=0)
+    traffic = [
+        *simulate_community(seed=7, members=25, until=until),
+        *simulate(seed=7, members=120, purchases=2_500, until=until, shares=shares),
+    ]
     await publish(
-        traffic, kafka=services.kafka, gateway="http://127.0.0.1:9", api_key="", http_percent=0, events_per_second=900
+        traffic, kafka=services.kafka, gateway="http://127.0.0.1:9", api_keys={}, http_percent=0, events_per_second=300
     )
 
 

@@ -4,27 +4,16 @@
 are deleted are kept meanwhile in the temporary table `kept`.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Corruption:
-    """`spoil` and `mend` run as superuser with triggers off; `lifted` is (table, constraint) put back afterwards."""
-
-    name: str
-    checks: frozenset[str]
-    spoil: str
-    mend: str
-    lifted: tuple[str, str] | None = None
+from tests.integration.audit.corruption import Corruption, corruption
+from tests.integration.audit.hold_corruptions import HOLD_CORRUPTIONS
 
 
 def _case(
     name: str, checks: str | tuple[str, ...], spoil: str, mend: str, lifted: tuple[str, str] | None = None
 ) -> Corruption:
     """`{lot}` stands for a lot of which nothing was taken yet, `{place}` for where a record of redemption's lies."""
-    named = frozenset([checks] if isinstance(checks, str) else checks)
     spoil, mend = (text.replace("{lot}", _PLAIN_LOT).replace("{place}", _PLACE) for text in (spoil, mend))
-    return Corruption(name, named, spoil, mend, lifted)
+    return corruption(name, checks, spoil, mend, lifted)
 
 
 _PLAIN_LOT = """(SELECT lot_id FROM redemption.lot
@@ -64,7 +53,8 @@ CORRUPTIONS = (
     _case(
         "a deficit forgiven",
         ("points equation", "claw-backs and journal"),
-        "UPDATE redemption.wallet SET deficit = deficit - 1 WHERE deficit > 0 RETURNING member_id",
+        """UPDATE redemption.wallet SET deficit = deficit - 1 WHERE member_id =
+           (SELECT min(member_id) FROM redemption.wallet WHERE deficit > 0) RETURNING member_id""",
         "UPDATE redemption.wallet SET deficit = deficit + 1 WHERE member_id = '{hit}'",
     ),
     _case(
@@ -146,16 +136,18 @@ CORRUPTIONS = (
     _case(
         "budget from nowhere",
         "budgets",
-        "UPDATE earning.budget SET remainder_minor = remainder_minor - 1 WHERE remainder_minor > 0 RETURNING budget_id",
+        """UPDATE earning.budget SET remainder_minor = remainder_minor - 1 WHERE budget_id =
+           (SELECT min(budget_id) FROM earning.budget WHERE remainder_minor > 0) RETURNING budget_id""",
         "UPDATE earning.budget SET remainder_minor = remainder_minor + 1 WHERE budget_id = '{hit}'",
     ),
     _case(
         "a slice that spent less than its grants cost",
         "budgets",
-        """UPDATE earning.budget_slice SET spent_minor = spent_minor - 1 WHERE spent_minor > 0 AND partition =
-           (SELECT min(partition) FROM earning.budget_slice WHERE spent_minor > 0) RETURNING budget_id""",
-        """UPDATE earning.budget_slice SET spent_minor = spent_minor + 1 WHERE budget_id = '{hit}' AND partition =
-           (SELECT min(partition) FROM earning.budget_slice WHERE spent_minor > 0)""",
+        """UPDATE earning.budget_slice SET spent_minor = spent_minor - 1 WHERE (budget_id, partition) =
+           (SELECT budget_id, partition FROM earning.budget_slice WHERE spent_minor > 1 ORDER BY 1, 2 LIMIT 1)
+           RETURNING budget_id""",
+        """UPDATE earning.budget_slice SET spent_minor = spent_minor + 1 WHERE (budget_id, partition) =
+           (SELECT budget_id, partition FROM earning.budget_slice WHERE spent_minor > 0 ORDER BY 1, 2 LIMIT 1)""",
     ),
     _case(
         "a journal row backdated",
@@ -325,4 +317,5 @@ CORRUPTIONS = (
         "GRANT UPDATE ON redemption.journal TO redemption;\nSELECT 'redemption.journal'",
         "REVOKE UPDATE ON redemption.journal FROM redemption",
     ),
+    *HOLD_CORRUPTIONS,
 )

@@ -1,5 +1,6 @@
 """The report on a terminal, and the verdict's one line."""
 
+from dataclasses import replace
 from io import StringIO
 
 from rich.console import Console
@@ -21,6 +22,16 @@ def test_the_verdict_counts_checks_and_rows() -> None:
     assert verdict(7).failed() == {"budgets"}
     assert "fruit-shop" in verdict(7).text() and "fruit-shop" not in verdict().text()
     assert verdict(7).sentence == "NOT CLEAN: 7 rows differ in 1 of 2 checks (4 budgets)."
+
+
+def test_checks_that_had_nothing_to_look_at_are_named() -> None:
+    partly = replace(verdict(), left_out={"cases": ["fraud_monitoring"], "notices": ["notification"]})
+    assert partly.clean
+    assert partly.sentence == (
+        "Clean: 2 checks over 1,234 rows, no difference. "
+        "Not looked at: 2, for fraud_monitoring and notification never ran."
+    )
+    assert partly.to_json()["left_out"] == {"cases": ["fraud_monitoring"], "notices": ["notification"]}
 
 
 def test_the_equation_subtracts_what_is_owed_and_waived() -> None:

@@ -8,13 +8,43 @@ DIFFERING = """
 SELECT 'grant without its decision' AS wrong, g.program_id, g.member_id, 'grant ' || g.grant_id AS subject,
        'granted' AS expected, d.outcome AS found
   FROM earning.audit_grant AS g LEFT JOIN earning.audit_decision AS d USING (event_key)
- WHERE (d.outcome, d.program_id, d.member_id, d.receipt_key)
-       IS DISTINCT FROM ('granted', g.program_id, g.member_id, g.receipt_key)
+ WHERE (d.program_id, d.member_id, d.receipt_key) IS DISTINCT FROM (g.program_id, g.member_id, g.receipt_key)
+    OR d.outcome <> 'granted' AND NOT (d.outcome = 'linked' AND g.referral_key IS NOT NULL)
 UNION ALL
 SELECT 'grant without its receipt', g.program_id, g.member_id, 'grant ' || g.grant_id, 'granted', r.outcome
   FROM earning.audit_grant AS g LEFT JOIN earning.audit_receipt AS r USING (receipt_key)
- WHERE (r.outcome, r.program_id, r.member_id, r.event_key)
+ WHERE g.drop_key IS NULL AND g.referral_key IS NULL
+   AND (r.outcome, r.program_id, r.member_id, r.event_key)
        IS DISTINCT FROM ('granted', g.program_id, g.member_id, g.event_key)
+UNION ALL
+SELECT 'grant without its drop', g.program_id, g.member_id, 'grant ' || g.grant_id, 'granted', r.outcome
+  FROM earning.audit_grant AS g LEFT JOIN earning.audit_drop AS r USING (drop_key)
+ WHERE g.drop_key IS NOT NULL AND (r.outcome, r.program_id, r.member_id, r.event_key)
+       IS DISTINCT FROM ('granted', g.program_id, g.member_id, g.event_key)
+UNION ALL
+SELECT 'grant without its referral', g.program_id, g.member_id, 'grant ' || g.grant_id, 'qualified', f.state
+  FROM earning.audit_grant AS g
+       LEFT JOIN (SELECT referral_key, program_id, invitee_id AS member_id, event_key, state
+                    FROM earning.audit_referral
+                  UNION ALL
+                  SELECT referral_key, program_id, inviter_id, event_key,
+                         CASE outcome WHEN 'granted' THEN 'qualified' ELSE outcome END
+                    FROM earning.audit_referral_reward) AS f USING (referral_key, event_key)
+ WHERE g.referral_key IS NOT NULL AND ((f.program_id, f.member_id) IS DISTINCT FROM (g.program_id, g.member_id)
+       OR f.state NOT IN ('qualified', 'reversed'))
+UNION ALL
+SELECT 'one side of a referral was rewarded twice', min(program_id), min(member_id),
+       'referral ' || referral_key || ', grants ' || string_agg(grant_id::text, ', ' ORDER BY grant_id), '1',
+       count(*)::text
+  FROM earning.audit_grant WHERE referral_key IS NOT NULL GROUP BY referral_key, member_id HAVING count(*) > 1
+UNION ALL
+SELECT 'grant of a reversed referral was not taken back', g.program_id, g.member_id, 'grant ' || g.grant_id,
+       g.points::text, g.clawed_back::text
+  FROM earning.audit_grant AS g JOIN (SELECT referral_key, event_key, state FROM earning.audit_referral
+                                      UNION ALL
+                                      SELECT referral_key, event_key, outcome FROM earning.audit_referral_reward
+                                     ) AS f USING (referral_key, event_key)
+ WHERE f.state = 'reversed' AND g.clawed_back <> g.points
 UNION ALL
 SELECT 'granted, but there is no grant', d.program_id, d.member_id, 'event ' || d.event_id || ' of ' || d.event_source,
        'a grant', NULL
@@ -41,6 +71,7 @@ SELECT 'clawed back, but there is no claw-back', d.program_id, d.member_id,
 CHECK = Check(
     2,
     "causes",
-    "every grant has its decision and receipt, every claw-back its decision and grant, and the other way round",
+    "every grant has its decision and receipt, drop or referral, every claw-back its decision and grant, and the "
+    "other way round",
     by_sql(LOOKED_AT, DIFFERING),
 )

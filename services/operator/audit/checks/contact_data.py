@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from services.operator.audit.check import Check
@@ -30,16 +31,36 @@ SELECT 'a column is named like contact data' AS wrong, NULL AS program_id, NULL 
 """
 
 
+# An erasure leaves nothing that reaches the member; the views say whether there is an address, never which.
+ERASED = """
+SELECT 'an erased contact still has an address' AS wrong, program_id, member_id, 'contact' AS subject, NULL AS expected,
+       NULL AS found
+  FROM notification.audit_contact WHERE erased AND address_kept
+UNION ALL
+SELECT 'a message keeps an address', program_id, member_id, 'message ' || message_id, NULL, channel
+  FROM notification.audit_message WHERE address_kept
+"""
+
+
 async def look(evidence: Evidence) -> Found:
-    """Columns of every schema but notification's, and fields of every event but the contacts'."""
+    """Columns of every schema but notification's, fields of every event but the contacts', and what was erased."""
     total, rows = await evidence.differences(COLUMNS.replace("_contact_name_", CONTACT_NAME))
+    erased, kept = await evidence.differences(ERASED) if evidence.has_books("notification") else (0, [])
     fields = [
-        Difference("an event has a field named like contact data", None, None, f"{name}: {field}", None, None)
+        Difference("an event has a field named like contact data", None, None, field, None, None)
+        for field in _fields_of_events()
+    ]
+    return Found(await evidence.count(LOOKED_AT), total + erased + len(fields), [*rows, *kept, *fields][:ROWS_SHOWN])
+
+
+@cache  # the contract does not change while we run
+def _fields_of_events() -> tuple[str, ...]:
+    return tuple(
+        f"{name}: {field}"
         for name, model in EVENT_TYPES.items()
         if model.TOPIC != CONTACTS_TOPIC
         for field in contact_fields(model.model_json_schema())
-    ]
-    return Found(await evidence.count(LOOKED_AT), total + len(fields), [*rows, *fields][:ROWS_SHOWN])
+    )
 
 
 def contact_fields(schema: Any) -> Iterator[str]:
@@ -57,5 +78,8 @@ def contact_fields(schema: Any) -> Iterator[str]:
 
 
 CHECK = Check(
-    9, "contact data", f"no column outside notification and no event outside {CONTACTS_TOPIC} holds contact data", look
+    9,
+    "contact data",
+    f"no column outside notification and no event outside {CONTACTS_TOPIC} holds contact data; erased is erased",
+    look,
 )

@@ -1,12 +1,9 @@
 """Invariant 7: earning → redemption, from both sides, with what is on its way found in Kafka."""
 
-import orjson
-from aiokafka import TopicPartition
-
 from services.operator.audit.check import Check
 from services.operator.audit.evidence import ROWS_SHOWN, Evidence
-from services.operator.audit.verdict import Difference, Found
-from shared.events.topics import load_topics
+from services.operator.audit.under_way import lost
+from services.operator.audit.verdict import Found
 
 TOPIC = "points.grants.v1"
 LOOKED_AT = """
@@ -47,42 +44,13 @@ SELECT 'posted by earning and nowhere else' AS wrong, told.program_id, told.memb
                       AND (d.state <> 'replayed'
                            OR EXISTS (SELECT FROM redemption.audit_outbox AS o WHERE o.event_id = d.dead_letter_id)))
 """
-NEXT_OFFSETS = "SELECT partition, next_offset FROM redemption.audit_offset WHERE topic = 'points.grants.v1'"
 
 
 async def look(evidence: Evidence) -> Found:
     """What the books do not explain must be among the records that redemption has still to read."""
     total, rows = await evidence.differences(WITHOUT_CAUSE)
-    _, candidates = await evidence.differences(NOT_IN_ANY_BOOKS, limit=None)
-    under_way = await _to_be_read(evidence, {row.found for row in candidates}) if candidates else set()
-    lost = [
-        Difference(row.wrong, row.program_id, row.member_id, row.subject, row.expected, None)
-        for row in candidates
-        if row.found not in under_way
-    ]
-    return Found(await evidence.count(LOOKED_AT), total + len(lost), [*rows, *lost][:ROWS_SHOWN])
-
-
-async def _to_be_read(evidence: Evidence, wanted: set[str | None]) -> set[str | None]:
-    """Those of the wanted event ids that lie between redemption's next offset and the end of the log."""
-    known = {row["partition"]: row["next_offset"] for row in await evidence.rows(NEXT_OFFSETS)}
-    places = [TopicPartition(TOPIC, number) for number in range(load_topics()[TOPIC].partitions)]
-    found: set[str | None] = set()
-    for place, (begin, end) in (await evidence.log.bounds(places)).items():
-        async for record in evidence.log.read(place, known.get(place.partition, begin), end):
-            if (event_id := _event_id(record.value)) in wanted:
-                found.add(event_id)
-    return found
-
-
-def _event_id(value: bytes | None) -> str | None:
-    """Everything earning publishes is a structured CloudEvent; anything else on the topic is not what we look for."""
-    try:
-        envelope = orjson.loads(value or b"null")
-    except orjson.JSONDecodeError:
-        return None
-    event_id = envelope.get("id") if isinstance(envelope, dict) else None
-    return event_id if isinstance(event_id, str) else None
+    gone = await lost(evidence, NOT_IN_ANY_BOOKS, TOPIC, "redemption")
+    return Found(await evidence.count(LOOKED_AT), total + len(gone), [*rows, *gone][:ROWS_SHOWN])
 
 
 CHECK = Check(

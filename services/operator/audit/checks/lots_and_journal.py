@@ -8,8 +8,8 @@ WITH posted AS (
     SELECT lot_id, min(program_id) AS program_id, min(member_id) AS member_id,
            sum(points * ((from_account = 'issued')::int - (to_account = 'issued')::int))::bigint AS issued,
            sum(points * ((to_account = 'pending')::int - (from_account = 'pending')::int))::bigint AS pending,
-           sum(points * ((to_account IN ('available', 'held'))::int
-                         - (from_account IN ('available', 'held'))::int))::bigint AS available,
+           sum(points * ((to_account = 'available')::int - (from_account = 'available')::int))::bigint AS available,
+           sum(points * ((to_account = 'held')::int - (from_account = 'held')::int))::bigint AS held,
            sum(points * ((to_account = 'reserved')::int - (from_account = 'reserved')::int))::bigint AS reserved,
            sum(points * ((to_account = 'redeemed')::int - (from_account = 'redeemed')::int))::bigint AS redeemed,
            sum(points * ((to_account = 'expired')::int - (from_account = 'expired')::int))::bigint AS expired,
@@ -22,7 +22,7 @@ WITH posted AS (
     SELECT lot_id, program_id, member_id, points AS issued,
            CASE posted_state WHEN 'pending' THEN remaining ELSE 0 END AS pending,
            CASE posted_state WHEN 'available' THEN remaining ELSE 0 END AS available,
-           reserved, redeemed, expired, forfeited, clawed_back + set_off AS taken
+           held, reserved, redeemed, expired, forfeited, clawed_back + set_off AS taken
       FROM redemption.audit_lot
 )
 SELECT 'lot and journal differ: ' || part AS wrong, coalesce(l.program_id, p.program_id) AS program_id,
@@ -30,13 +30,14 @@ SELECT 'lot and journal differ: ' || part AS wrong, coalesce(l.program_id, p.pro
        in_lot::text AS found
   FROM lot AS l FULL JOIN posted AS p USING (lot_id),
        LATERAL (VALUES ('issued', p.issued, l.issued), ('pending', p.pending, l.pending),
-                       ('available', p.available, l.available), ('reserved', p.reserved, l.reserved),
-                       ('redeemed', p.redeemed, l.redeemed), ('expired', p.expired, l.expired),
+                       ('available', p.available, l.available), ('held', p.held, l.held),
+                       ('reserved', p.reserved, l.reserved), ('redeemed', p.redeemed, l.redeemed),
+                       ('expired', p.expired, l.expired),
                        ('forfeited', p.forfeited, l.forfeited), ('clawed back and set off', p.taken, l.taken)
                ) AS parts (part, in_journal, in_lot)
- WHERE (p.issued, p.pending, p.available, p.reserved, p.redeemed, p.expired, p.forfeited, p.taken)
+ WHERE (p.issued, p.pending, p.available, p.held, p.reserved, p.redeemed, p.expired, p.forfeited, p.taken)
        IS DISTINCT FROM
-       (l.issued, l.pending, l.available, l.reserved, l.redeemed, l.expired, l.forfeited, l.taken)
+       (l.issued, l.pending, l.available, l.held, l.reserved, l.redeemed, l.expired, l.forfeited, l.taken)
    AND in_journal IS DISTINCT FROM in_lot
 """
 CHECK = Check(

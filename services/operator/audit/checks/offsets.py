@@ -2,28 +2,28 @@
 
 from services.operator.audit.check import Check, by_sql
 
-LOOKED_AT = "SELECT NULL::text, sum(next_offset - first_offset) FROM {schema}.audit_offset"
+LOOKED_AT = "SELECT NULL::text, sum(next_offset - first_offset) FROM {consumer}.audit_offset"
 DIFFERING = """
 WITH inbox AS (
-    SELECT topic, partition, count(*) AS records FROM {schema}.audit_inbox GROUP BY 1, 2
+    SELECT topic, partition, count(*) AS records FROM {consumer}.audit_inbox GROUP BY 1, 2
 ), letters AS (
-    SELECT topic, partition, count(*) AS records FROM {schema}.audit_dead_letter GROUP BY 1, 2
+    SELECT topic, partition, count(*) AS records FROM {consumer}.audit_dead_letter GROUP BY 1, 2
 ), gaps AS (
-    SELECT topic, partition, sum(to_offset - from_offset) AS records FROM {schema}.audit_gap GROUP BY 1, 2
+    SELECT topic, partition, sum(to_offset - from_offset) AS records FROM {consumer}.audit_gap GROUP BY 1, 2
 ), told AS (
-    SELECT topic, partition, record_offset AS from_offset, record_offset + 1 AS to_offset FROM {schema}.audit_inbox
+    SELECT topic, partition, record_offset AS from_offset, record_offset + 1 AS to_offset FROM {consumer}.audit_inbox
     UNION ALL
-    SELECT topic, partition, record_offset, record_offset + 1 FROM {schema}.audit_dead_letter
+    SELECT topic, partition, record_offset, record_offset + 1 FROM {consumer}.audit_dead_letter
     UNION ALL
-    SELECT topic, partition, from_offset, to_offset FROM {schema}.audit_gap
+    SELECT topic, partition, from_offset, to_offset FROM {consumer}.audit_gap
 ), in_order AS (
     SELECT *, max(to_offset) OVER (PARTITION BY topic, partition ORDER BY from_offset, to_offset
                                    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS told_up_to
       FROM told
 )
-SELECT wrong, NULL AS program_id, NULL AS member_id, '{schema}: ' || topic || '/' || partition AS subject,
+SELECT wrong, NULL AS program_id, NULL AS member_id, '{consumer}: ' || topic || '/' || partition AS subject,
        expected::text, found::text
-  FROM {schema}.audit_offset AS o FULL JOIN inbox AS i USING (topic, partition)
+  FROM {consumer}.audit_offset AS o FULL JOIN inbox AS i USING (topic, partition)
        FULL JOIN letters AS l USING (topic, partition) FULL JOIN gaps AS g USING (topic, partition),
        LATERAL (VALUES
            ('fates do not sum to the offsets passed', o.next_offset - o.first_offset,
@@ -34,14 +34,14 @@ SELECT wrong, NULL AS program_id, NULL AS member_id, '{schema}: ' || topic || '/
        ) AS rules (wrong, expected, found)
  WHERE expected IS DISTINCT FROM found
 UNION ALL
-SELECT 'an offset is told twice', NULL, NULL, '{schema}: ' || topic || '/' || partition || '@' || from_offset,
+SELECT 'an offset is told twice', NULL, NULL, '{consumer}: ' || topic || '/' || partition || '@' || from_offset,
        'at least ' || told_up_to, from_offset::text
   FROM in_order WHERE from_offset < told_up_to
 UNION ALL
 SELECT 'an offset is told that was not passed', NULL, NULL,
-       '{schema}: ' || topic || '/' || partition || '@' || from_offset, first_offset || ' to ' || next_offset - 1,
+       '{consumer}: ' || topic || '/' || partition || '@' || from_offset, first_offset || ' to ' || next_offset - 1,
        from_offset::text
-  FROM told LEFT JOIN {schema}.audit_offset AS o USING (topic, partition)
+  FROM told LEFT JOIN {consumer}.audit_offset AS o USING (topic, partition)
  WHERE o.topic IS NULL OR from_offset < first_offset OR to_offset > next_offset
 """
 CHECK = Check(

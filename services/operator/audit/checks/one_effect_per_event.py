@@ -1,4 +1,4 @@
-"""Invariant 2: each applied event has exactly its decision (earning) or its lot or claw-back (redemption)."""
+"""Invariant 2: each applied event has exactly its decision (earning) or its lot, claw-back or hold (redemption)."""
 
 from services.operator.audit.check import Check
 from services.operator.audit.evidence import ROWS_SHOWN, Evidence
@@ -13,12 +13,20 @@ SELECT NULL, count(*) FROM redemption.audit_inbox
 # Redemption's effects, each under the key of the event that caused it.
 EFFECTS = """
 WITH effect AS (
-    SELECT program_id, member_id, 'lot ' || lot_id AS subject, granted_event_id AS event_id FROM redemption.audit_lot
+    SELECT program_id, member_id, 'lot ' || lot_id AS subject, '/earning' AS source, granted_event_id AS event_id
+      FROM redemption.audit_lot
     UNION ALL
-    SELECT program_id, member_id, 'claw-back ' || claw_back_id, claw_back_id::text FROM redemption.audit_claw_back
+    SELECT program_id, member_id, 'claw-back ' || claw_back_id, '/earning', claw_back_id::text
+      FROM redemption.audit_claw_back
+    UNION ALL
+    SELECT program_id, member_id, 'hold ' || hold_id, '/fraud_monitoring', placed_event_id
+      FROM redemption.audit_hold WHERE placed_event_id IS NOT NULL
+    UNION ALL
+    SELECT program_id, member_id, 'decision about hold ' || hold_id, '/fraud_monitoring', decided_event_id
+      FROM redemption.audit_hold WHERE decided_event_id IS NOT NULL
 ), keyed AS (
     -- an event's key: the first 16 bytes of the hash of its source and id
-    SELECT *, encode(substring(sha256(convert_to('/earning' || E'\\x1f' || event_id, 'UTF8')) FOR 16), 'hex')::uuid
+    SELECT *, encode(substring(sha256(convert_to(source || E'\\x1f' || event_id, 'UTF8')) FOR 16), 'hex')::uuid
               AS event_key
       FROM effect
 )
@@ -48,11 +56,12 @@ SELECT 'two effects of one event', min(program_id), min(member_id), string_agg(s
 # `found` is the event's key. A lot that only got its date keeps no trace of the event that told it.
 WITHOUT_EFFECT = """
 _effects_
-SELECT 'event applied without a lot or claw-back' AS wrong, NULL AS program_id, NULL AS member_id,
+SELECT 'event applied without a lot, claw-back or hold' AS wrong, NULL AS program_id, NULL AS member_id,
        'event ' || i.event_key || ' at ' || i.topic || '/' || i.partition || '@' || i.record_offset AS subject,
        NULL AS expected, i.event_key::text AS found
   FROM redemption.audit_inbox AS i
- WHERE i.topic = 'points.grants.v1' AND NOT EXISTS (SELECT FROM keyed AS k WHERE k.event_key = i.event_key)
+ WHERE i.topic IN ('points.grants.v1', 'fraud.holds.v1')
+   AND NOT EXISTS (SELECT FROM keyed AS k WHERE k.event_key = i.event_key)
 """.replace("_effects_", EFFECTS)
 
 
@@ -68,6 +77,6 @@ async def look(evidence: Evidence) -> Found:
 CHECK = Check(
     2,
     "one effect per event",
-    "every applied event has exactly one decision, lot or claw-back, and each of these has its event",
+    "every applied event has exactly one decision, lot, claw-back or hold, and each of these has its event",
     look,
 )

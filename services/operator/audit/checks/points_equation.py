@@ -6,7 +6,7 @@ LOOKED_AT = "SELECT program_id, count(*) FROM redemption.audit_wallet GROUP BY 1
 DIFFERING = """
 WITH lots AS (
     SELECT program_id, member_id, sum(points) AS issued,
-           sum(remaining + reserved + redeemed + expired + forfeited) AS elsewhere
+           sum(remaining + held + reserved + redeemed + expired + forfeited) AS elsewhere
       FROM redemption.audit_lot GROUP BY 1, 2
 ), taken AS (
     SELECT program_id, member_id, sum(points) AS clawed_back FROM redemption.audit_claw_back GROUP BY 1, 2

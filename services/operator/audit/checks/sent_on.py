@@ -17,7 +17,7 @@ SELECT 'dead letters are not what went to their topic' AS wrong, NULL AS program
                    WHERE topic LIKE '%.{schema}.dlq' GROUP BY 1) AS s USING (topic)
  WHERE l.letters IS DISTINCT FROM s.events
 """
-# At least as many: a replayed letter of this topic goes there again, and so do effects that are no forwards.
+# At least as many: a replayed letter of this topic goes there again. What referrals told is no forward.
 FORWARDS = """
 SELECT 'forwarded or waiting events are missing' AS wrong, NULL AS program_id, NULL AS member_id,
        'earning: earning.effects.v1' AS subject, 'at least ' || forwarded AS expected, kept::text AS found
@@ -26,7 +26,8 @@ SELECT 'forwarded or waiting events are missing' AS wrong, NULL AS program_id, N
              + (SELECT count(*) FROM earning.audit_outbox WHERE topic = 'earning.effects.v1')
              + (SELECT coalesce(sum(published), 0) FROM earning.audit_relay WHERE topic = 'earning.effects.v1')
              - (SELECT count(*) FROM earning.audit_dead_letter
-                 WHERE topic = 'earning.effects.v1' AND state = 'replayed') AS kept) AS k
+                 WHERE topic = 'earning.effects.v1' AND state = 'replayed')
+             - (SELECT count(qualified_id) + count(reversed_id) FROM earning.audit_referral) AS kept) AS k
  WHERE forwarded > kept
 """
 # Such a member's later events would take the long way for ever.
