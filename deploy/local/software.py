@@ -1,4 +1,4 @@
-"""Java, Maven and PostgreSQL on this machine: found, installed where we may, else named in one sentence."""
+"""Java, Maven, PostgreSQL and Chromium on this machine: found, installed where we may, else named in one sentence."""
 
 import os
 import re
@@ -19,7 +19,18 @@ POSTGRES_AT_LEAST = 15
 _DEBIAN_JAVA = ("openjdk-17-jre-headless", "default-jre-headless")
 _DEBIAN_MAVEN = ("maven",)
 _DEBIAN_POSTGRES = ("postgresql",)
-_BREWED = {"default-jre-headless": "openjdk@21", "maven": "maven", "postgresql": "postgresql@17"}
+_DEBIAN_CHROMIUM = ("chromium",)
+_BREWED = {
+    "default-jre-headless": "openjdk@21",
+    "maven": "maven",
+    "postgresql": "postgresql@17",
+    "chromium": "--cask chromium",
+}
+_CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+_CHROMIUM_OFF_PATH = (
+    "Applications/Chromium.app/Contents/MacOS/Chromium",
+    "Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
 _POSTGRES_PLACES = (
     "usr/lib/postgresql/*/bin",
     "usr/pgsql-*/bin",
@@ -53,6 +64,11 @@ def postgres(say: Say, major: int | None = None) -> Postgres:
     return _found_or_installed(lambda: find_postgres(major), name, "POSTGRESQL_MISSING", packages, say)
 
 
+def chromium(say: Say) -> Path:
+    """A Chromium or Chrome, in which the tests look at the console's pages."""
+    return _found_or_installed(find_chromium, "Chromium", "CHROMIUM_MISSING", _DEBIAN_CHROMIUM, say)
+
+
 def find_java() -> Path | None:
     home = os.environ.get("JAVA_HOME")
     candidates = [Path(home) / "bin" / "java"] if home else []
@@ -75,6 +91,13 @@ def find_postgres(major: int | None = None, root: Path = Path("/")) -> Postgres 
     ]
     fitting = [each for each in found if each.major >= POSTGRES_AT_LEAST and major in (None, each.major)]
     return max(fitting, key=lambda each: each.major, default=None)
+
+
+def find_chromium(root: Path = Path("/")) -> Path | None:
+    """The first one that runs, on PATH or where macOS keeps applications."""
+    on_path = (Path(found) for name in _CHROMIUM_NAMES if (found := shutil.which(name)))
+    candidates = [*on_path, *(place for name in _CHROMIUM_OFF_PATH if (place := root / name).exists())]
+    return next((path for path in candidates if _version_of(path, "--version") is not None), None)
 
 
 def _postgres_places(root: Path) -> Iterator[Path]:

@@ -14,7 +14,7 @@ step() {
 
 trap 'echo "Interrupted."; exit 130' INT
 step lint deploy/local/lint.sh
-for kind in unit contract integration end_to_end faults; do
+for kind in unit contract integration end_to_end browser faults; do
     step "$kind" .venv/bin/python -m pytest -q "tests/$kind"
 done
 printf '\n== Summary\n'

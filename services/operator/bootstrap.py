@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from deploy.local.trouble import Trouble
-from shared.events.topics import Topic, load_dead_letter_topics, load_topics
+from shared.events.topics import Topic, load_dead_letter_topics, load_internal_topics, load_topics
 from shared.runtime.postgres import Connection
 
 AUDIT_ROLE = "greenpoints_audit"
@@ -48,8 +48,8 @@ async def bootstrap(
 
 
 def all_topics() -> Mapping[str, Topic]:
-    """Every topic there must be, the dead-letter topics included."""
-    return {**load_topics(), **load_dead_letter_topics()}
+    """Every topic there must be, the dead-letter topics and what services keep for themselves included."""
+    return {**load_topics(), **load_dead_letter_topics(), **load_internal_topics()}
 
 
 async def create_topics(kafka: str) -> None:

@@ -25,7 +25,7 @@ from shared.runtime.program_feed import read_version
 
 TOPIC = "programs.versions.v1"
 SOURCE = "/operator"
-SHIPPED = ("fruit-shop.yaml",)
+SHIPPED = ("fruit-shop.yaml", "community-recycling.yaml")
 _PLACE = TopicPartition(TOPIC, 0)
 
 app = typer.Typer(help="Check, publish and list program packs.", no_args_is_help=True)

@@ -15,7 +15,7 @@ from deploy.local.trouble import Trouble
 from services.operator.local_run import local_runs
 from shared.events.topics import load_dead_letter_topics
 
-SERVICES = ("gateway", "earning", "redemption")
+SERVICES = ("gateway", "earning", "redemption", "fraud_monitoring", "notification", "console")
 _TIMEOUT_SECONDS = 60
 
 

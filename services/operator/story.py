@@ -1,4 +1,4 @@
-"""A story as a tree: what earning and redemption know of it, in the order in which it happened. No I/O."""
+"""A story as a tree: what the services know of it, in the order in which it happened. No I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +17,10 @@ _KEYS = {
     "journal": ("program_id", "member_id", "entry_id"),
     "redemptions": ("redemption_id",),
     "allocations": ("redemption_id", "lot_id"),
+    "cases": ("case_id",),
+    "signals": ("signal_id",),
+    "holds": ("hold_id",),
+    "messages": ("message_id",),
     "dead_letters": ("dead_letter_id",),
 }
 _PARTS_OF_A_LOT = ("remaining", "reserved", "redeemed", "clawed_back", "set_off", "expired", "forfeited")
@@ -25,7 +29,10 @@ _PARTS_OF_A_CLAW_BACK = ("taken", "set_off", "already_gone", "deficit", "waived"
 
 @dataclass(slots=True)
 class Story:
-    """Rows by kind; a row told twice counts once. `claw_backs` are earning's, `settled` redemption's account."""
+    """Rows by kind; a row told twice counts once. `claw_backs` are earning's, `settled` redemption's account.
+
+    `cases`, `signals` and `holds` are fraud monitoring's, `messages` notification's.
+    """
 
     decisions: list[Row] = field(default_factory=list)
     grants: list[Row] = field(default_factory=list)
@@ -36,6 +43,10 @@ class Story:
     redemptions: list[Row] = field(default_factory=list)
     allocations: list[Row] = field(default_factory=list)
     settled: list[Row] = field(default_factory=list)
+    cases: list[Row] = field(default_factory=list)
+    signals: list[Row] = field(default_factory=list)
+    holds: list[Row] = field(default_factory=list)
+    messages: list[Row] = field(default_factory=list)
     dead_letters: list[Row] = field(default_factory=list)
 
     def add(self, kind: str, rows: Iterable[Row]) -> None:
@@ -52,7 +63,7 @@ class Story:
 
 
 def story_tree(story: Story) -> list[Node]:
-    """One root per event and redemption by business time; then what waits and what was dead-lettered."""
+    """One root per event and redemption by business time; then cases, messages, what waits, what was dead-lettered."""
     lots = {lot["lot_id"]: lot for lot in story.lots}
     granted = {grant["grant_id"] for grant in story.grants}
     decided = {decision["event_key"] for decision in story.decisions}
@@ -70,7 +81,9 @@ def story_tree(story: Story) -> list[Node]:
         *((moment(spent["requested_at"]), 3, _redemption(story, spent)) for spent in story.redemptions),
     ]
     in_order = [node for _, _, node in sorted(roots, key=lambda root: root[:2])]
-    return [*in_order, *map(_waiting, story.waiting), *map(_dead_letter, story.dead_letters)]
+    cases = [_case(story, case) for case in sorted(story.cases, key=lambda case: moment(case["opened_at"]))]
+    messages = map(_message, sorted(story.messages, key=lambda message: moment(message["created_at"])))
+    return [*in_order, *cases, *messages, *map(_waiting, story.waiting), *map(_dead_letter, story.dead_letters)]
 
 
 def _decision(story: Story, decision: Row, lots: Mapping[str, Row]) -> Node:
@@ -155,6 +168,30 @@ def _redemption(story: Story, spent: Row) -> Node:
         if share["redemption_id"] == spent["redemption_id"]:
             node.add(f"allocation: {share['points']} points of lot {share['lot_id']}")
     return node
+
+
+def _case(story: Story, case: Row) -> Node:
+    decided = f" by {plain(case['decided_by'])}: {plain(case['note'])!r}" if case["decided_by"] else ""
+    node = Node(
+        f"{instant(case['opened_at'])}  case {case['case_id']} of rule {case['rule']}, {case['state']}{decided}; "
+        f"{case['value']} where {case['threshold']} is the limit, decide until {instant(case['deadline'])}"
+    )
+    for signal in story.signals:
+        if signal["case_id"] == case["case_id"]:
+            node.add(f"signal {signal['signal_id']} of {plain(signal['subject_key'])}: {signal['value']}")
+    for hold in story.holds:
+        if hold["case_id"] == case["case_id"]:
+            held = "not known yet how many" if hold["held_points"] is None else str(hold["held_points"])
+            node.add(f"hold {hold['hold_id']} of member {plain(hold['member_id'])}, {hold['state']}: {held} points")
+    return node
+
+
+def _message(message: Row) -> Node:
+    why = message["code"] or message["error"]
+    return Node(
+        f"{instant(message['created_at'])}  message {message['message_id']} to member {plain(message['member_id'])} "
+        f"by {message['channel']}, {message['template']}: {message['state']}{f' ({why})' if why else ''}"
+    )
 
 
 def _waiting(row: Row) -> Node:

@@ -95,17 +95,24 @@ class Supervisor:
             await self._wait_until_ready(self._wanted[name], client, may_end=True)
 
     async def stop(self) -> None:
-        """Stop in the order given, so that what feeds ends before what is fed; SIGKILL after the deadline."""
+        """Stop the first, which feeds the others, then all of these side by side; SIGKILL after the deadline.
+
+        One alone may take its time: a stream waits for its group.
+        """
         for watcher in self._watchers:
             watcher.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
         self._watchers = []
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + STOP_SECONDS
-        for name in list(self._running):
-            if not await self._running[name].stop(seconds=max(1.0, deadline - loop.time())):
-                self._say(f"{name} did not stop in time and was killed.")
-            del self._running[name]
+        deadline = asyncio.get_running_loop().time() + STOP_SECONDS
+        names = list(self._running)
+        for some in (names[:1], names[1:]):
+            await asyncio.gather(*(self._stop_one(name, deadline) for name in some))
+
+    async def _stop_one(self, name: str, deadline: float) -> None:
+        left = max(1.0, deadline - asyncio.get_running_loop().time())
+        if not await self._running[name].stop(seconds=left):
+            self._say(f"{name} did not stop in time and was killed.")
+        del self._running[name]
 
     def _start(self, process: Process) -> None:
         self._running[process.name] = processes.start(

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ _REDEMPTION = {
     "allocations": "allocations",
     "claw_backs": "settled",
 }
+# What those know who only watch and tell; asked where they are at hand.
+_BESIDE = {"fraud_monitoring": ("cases", "signals", "holds"), "notification": ("messages",)}
 # A large redemption may reach hundreds of purchases; more than these are left out, and that is said.
 _MOST = 100
 
@@ -35,8 +38,7 @@ def command(
         story, left_out = tell(operator, wanted)
     if story.is_empty():
         print(
-            f"Neither earning nor redemption knows {plain(wanted)!r}, and no dead letter names it; "
-            "it may not have been handled yet.",
+            f"No service knows {plain(wanted)!r}, and no dead letter names it; it may not have been handled yet.",
             file=sys.stderr,
         )
         raise typer.Exit(1)
@@ -49,7 +51,10 @@ def command(
 
 
 def tell(operator: Operator, wanted: str) -> tuple[Story, int]:
-    """Ask both services for the id, then each for what the other found; also how many were too many to ask for."""
+    """Ask earning and redemption for the id, each for what the other found, then who watches and tells.
+
+    Also how many were too many to ask for.
+    """
     story = Story()
     _ask_earning(operator, story, wanted)
     stories = _ask_redemption(operator, story, wanted)
@@ -59,6 +64,7 @@ def tell(operator: Operator, wanted: str) -> tuple[Story, int]:
         _ask_earning(operator, story, correlation_id)
     for lot_id in unknown_lots[:_MOST]:
         _ask_redemption(operator, story, lot_id)
+    _ask_beside(operator, story, [wanted, *sorted({decision["correlation_id"] for decision in story.decisions})])
     _ask_dead_letters(operator, story, wanted)
     return story, len(unknown_stories[_MOST:]) + len(unknown_lots[_MOST:])
 
@@ -74,6 +80,16 @@ def _ask_redemption(operator: Operator, story: Story, wanted: str) -> set[str]:
     for kind, kept_as in _REDEMPTION.items():
         story.add(kept_as, found[kind])
     return {row["correlation_id"] for row in found["correlations"]}
+
+
+def _ask_beside(operator: Operator, story: Story, wanted: Sequence[str]) -> None:
+    for service, kinds in _BESIDE.items():
+        if service not in operator.addresses.urls:
+            continue
+        for name in wanted[:_MOST]:
+            found = operator.get(service, f"/v1/trace/{quote(name, safe='')}")
+            for kind in kinds:
+                story.add(kind, found[kind])
 
 
 def _ask_dead_letters(operator: Operator, story: Story, wanted: str) -> None:

@@ -14,13 +14,22 @@ from deploy.local.processes import Say
 from deploy.local.stack import Stack, running_stack
 from services.operator.bootstrap import bootstrap, new_passwords
 from services.operator.local_run import LocalRun, recorded_run
+from services.operator.mailbox import Mailbox, open_mailbox
 from services.operator.program import apply_shipped
 from services.operator.supervisor import Process, Supervisor, until_interrupted
 from shared.events.topics import built_services
 
-# In the order events flow, which is the order they are stopped in.
-PREFERRED_PORTS = {"gateway": 8080, "earning": 8081, "redemption": 8082}
-WITH_RELAY = ("earning", "redemption")  # in processes of their own
+# In the order events flow; the first is stopped before the others.
+PREFERRED_PORTS = {
+    "gateway": 8080,
+    "earning": 8081,
+    "redemption": 8082,
+    "fraud_monitoring": 8083,
+    "notification": 8084,
+    "console": 8090,
+}
+WITH_RELAY = ("earning", "redemption")  # in a process of its own
+CONSOLE_USER = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +39,10 @@ class Greenpoints:
     stack: Stack
     supervisor: Supervisor
     urls: Mapping[str, str]
+    mailbox: Mailbox
     dsns: Mapping[str, str] = field(repr=False)
     operator_token: str = field(repr=False)
+    console_password: str = field(repr=False)
 
     def resident_bytes(self) -> Mapping[str, int]:
         """Memory by process name in bytes, Kafka and PostgreSQL included where they are ours."""
@@ -62,31 +73,67 @@ async def running_greenpoints(
             name: processes.chosen_port(f"The {name} service", None if ephemeral else preferred, say)
             for name, preferred in PREFERRED_PORTS.items()
         }
+        relays = {name: processes.free_port() for name in WITH_RELAY}
+        urls = {name: _url(port) for name, port in ports.items()}
+        async with open_mailbox(stack.state_dir / "mail") as mailbox:
+            own = _own_settings(stack, urls, relays, mailbox, secret)
+            common = {
+                "GREENPOINTS_ENVIRONMENT": "demo",
+                **(environment or {}),
+                "GREENPOINTS_KAFKA": stack.kafka,
+                "GREENPOINTS_HTTP_HOST": "127.0.0.1",
+                "GREENPOINTS_OPERATOR_TOKEN": token,
+            }
+            settings = {
+                name: {**own.get(name, {}), **common, "GREENPOINTS_DATABASE": dsns[name]} for name in PREFERRED_PORTS
+            }
+            async with Supervisor(_processes(settings, ports, relays), stack.state_dir, say) as supervisor:
+                with recorded_run(stack.state_dir, LocalRun(urls, stack.kafka, dsns, token)):
+                    yield Greenpoints(stack, supervisor, urls, mailbox, dsns, token, secret["console_admin"])
 
-        def process(name: str, service: str, roles: str, port: int) -> Process:
-            return Process(
-                name,
-                (sys.executable, "-m", f"services.{service}"),
-                {
-                    "GREENPOINTS_ENVIRONMENT": "demo",
-                    **(environment or {}),
-                    "GREENPOINTS_KAFKA": stack.kafka,
-                    "GREENPOINTS_DATABASE": dsns[service],
-                    "GREENPOINTS_HTTP_HOST": "127.0.0.1",
-                    "GREENPOINTS_HTTP_PORT": str(port),
-                    "GREENPOINTS_OPERATOR_TOKEN": token,
-                    "GREENPOINTS_ROLES": roles,
-                },
-                ready_url=f"http://127.0.0.1:{port}/readyz",
-            )
 
-        wanted = [process(name, name, "consume,serve", port) for name, port in ports.items()]
-        # beside a busy worker a relay waits for its turn: redemption got 1,200 events/s of earning's 6,800
-        wanted += [process(f"{name}-relay", name, "relay,serve", processes.free_port()) for name in WITH_RELAY]
-        async with Supervisor(wanted, stack.state_dir, say) as supervisor:
-            urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-            with recorded_run(stack.state_dir, LocalRun(urls, stack.kafka, dsns, token)):
-                yield Greenpoints(stack, supervisor, urls, dsns, token)
+def _processes(
+    settings: Mapping[str, Mapping[str, str]], ports: Mapping[str, int], relays: Mapping[str, int]
+) -> list[Process]:
+    """One process per service; beside a busy worker a relay waits for its turn, so these have one of their own."""
+
+    def process(name: str, service: str, roles: str, port: int) -> Process:
+        environment = {**settings[service], "GREENPOINTS_HTTP_PORT": str(port), "GREENPOINTS_ROLES": roles}
+        argv = (sys.executable, "-m", f"services.{service}")
+        return Process(name, argv, environment, ready_url=f"{_url(port)}/readyz")
+
+    # measured: redemption without its own relay got 1,200 events/s of earning's 6,800
+    roles = {name: "consume,serve" if name in relays else "consume,relay,serve" for name in ports}
+    return [
+        *(process(name, name, roles[name], port) for name, port in ports.items()),
+        *(process(f"{name}-relay", name, "relay,serve", port) for name, port in relays.items()),
+    ]
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def _own_settings(
+    stack: Stack, urls: Mapping[str, str], relays: Mapping[str, int], mailbox: Mailbox, secret: Mapping[str, str]
+) -> Mapping[str, Mapping[str, str]]:
+    """What a service is told beside what all are told. Nothing that notification sends leaves this machine."""
+    # the first address of a service is asked, all of them are measured
+    measured = {name: [url] for name, url in urls.items() if name != "console"}
+    for name, port in relays.items():
+        measured[name].append(_url(port))
+    return {
+        "fraud_monitoring": {"GREENPOINTS_STORE_DIR": str(stack.state_dir / "fraud_monitoring")},
+        "notification": {
+            "GREENPOINTS_SMTP": mailbox.address,
+            "GREENPOINTS_DIGEST_SECONDS": "5",
+            "GREENPOINTS_CONTACT_SECONDS": "10",
+        },
+        "console": {
+            "GREENPOINTS_SERVICE_URLS": json.dumps(measured),
+            "GREENPOINTS_CONSOLE_ADMIN_PASSWORD": secret["console_admin"],
+        },
+    }
 
 
 def command() -> None:
@@ -110,9 +157,18 @@ async def publish_shipped_programs(stack: Stack) -> None:
 def _addresses(greenpoints: Greenpoints) -> list[str]:
     stack = greenpoints.stack
     return [
-        f"Kafka       {stack.kafka} ({stack.kind})",
-        *(f"{name:<11} {url}" for name, url in greenpoints.urls.items()),
-        f"Logs and passwords are in {stack.state_dir}. Ctrl-C stops everything.",
+        f"{'Kafka':<16} {stack.kafka} ({stack.kind})",
+        *(f"{name:<16} {url}" for name, url in greenpoints.urls.items()),
+        *console_lines(greenpoints),
+        f"Logs, mails and passwords are in {stack.state_dir}. Ctrl-C stops everything.",
+    ]
+
+
+def console_lines(greenpoints: Greenpoints) -> list[str]:
+    """Where an operator looks, and how to sign in the first time."""
+    return [
+        f"Watch it in a browser: {greenpoints.urls['console']}",
+        f"First sign-in: {CONSOLE_USER}, password {greenpoints.console_password} (until it is changed there).",
     ]
 
 
@@ -120,7 +176,11 @@ def _secrets(state_dir: Path) -> Mapping[str, str]:
     """The passwords of the roles and the operator's token, made once, readable by us alone."""
     file = state_dir / "secrets.json"
     known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    wanted = {"operator_token": secrets.token_urlsafe(32), **new_passwords(built_services())}
+    wanted = {
+        "operator_token": secrets.token_urlsafe(32),
+        "console_admin": secrets.token_urlsafe(15),
+        **new_passwords(built_services()),
+    }
     if missing := wanted.keys() - known.keys():
         known |= {name: wanted[name] for name in missing}
         file.touch(mode=0o600)

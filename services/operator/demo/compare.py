@@ -1,4 +1,4 @@
-"""Holds what the services arrived at against the traffic generator's own expectation, for this run alone."""
+"""Holds what the services arrived at against the traffic generators' own expectation, for this run alone."""
 
 from __future__ import annotations
 
@@ -10,19 +10,27 @@ from dataclasses import dataclass
 import asyncpg
 import httpx
 
-from services.operator.traffic.fruit import PROGRAM_ID
 from services.operator.traffic.sent import Expectation, Outcome
 from shared.runtime.postgres import Connection
 
 _ASKED_AT_ONCE = 16
-# A refund handled before its purchase is an open claim first, so a refund counts as handled whatever it was first.
+# A refund or rejection handled before its purchase or drop is an open claim first, and a referral is linked or paid as
+# the first order came later or earlier: each counts as handled, whatever it was first. What earning tells itself of
+# another member has ids of its own making, so a run's events are known by their member too.
 _DECISIONS = """
-SELECT CASE WHEN event_type = 'greenpoints.purchase.refunded.v1' THEN 'refund handled'
+SELECT CASE WHEN event_type IN ('greenpoints.purchase.refunded.v1', 'greenpoints.recycling.rejected.v1')
+            THEN 'refund or rejection handled'
+            WHEN event_type = 'greenpoints.referral.accepted.v1' AND outcome <> 'declined' THEN 'referral handled'
+            WHEN event_type = 'greenpoints.referral.qualified.v1' AND outcome = 'granted' THEN 'inviter rewarded'
+            WHEN event_type = 'greenpoints.referral.reversed.v1' THEN 'inviter''s reward taken back'
             ELSE concat_ws(' ', outcome, code) END AS label, count(*) AS events
-  FROM earning.audit_decision WHERE program_id = $1 AND strpos(event_id, $2) > 0 GROUP BY 1
+  FROM earning.audit_decision
+ WHERE program_id = $1 AND (strpos(event_id, $2) > 0 OR strpos(member_id, $2) > 0) GROUP BY 1
 """
 _DEAD_LETTERS = "SELECT 'dead letter ' || code AS label, count(*) AS events FROM earning.audit_dead_letter GROUP BY 1"
-_REFUNDS = (Outcome.CLAWED_BACK, Outcome.NOTHING_TAKEN)
+_TAKEN = (Outcome.CLAWED_BACK, Outcome.NOTHING_TAKEN)
+# A repeated event must have left nothing at all; of contacts earning hears nothing.
+_NOT_DECIDED = (Outcome.ALREADY_SEEN, Outcome.KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +52,33 @@ async def read_dead_letters(audit: Connection) -> Counter[str]:
 
 
 async def compare_outcomes(
-    audit: Connection, run: str, expectation: Expectation, letters_before: Mapping[str, int]
+    audit: Connection, program_id: str, run: str, expectation: Expectation, letters_before: Mapping[str, int] | None
 ) -> list[Row]:
-    """Every outcome expected or found, with both counts. A repeated event must have left nothing at all."""
-    found = _counted(await audit.fetch(_DECISIONS, PROGRAM_ID, run))
-    letters = await read_dead_letters(audit)
-    letters.subtract(letters_before)
-    found.update({label: count for label, count in letters.items() if count})
+    """Every outcome expected or found at one program, with both counts.
+
+    Dead letters name no program: they are compared where `letters_before`, those of earlier runs, is given.
+    """
+    found = _counted(await audit.fetch(_DECISIONS, program_id, run))
+    if letters_before is not None:
+        letters = await read_dead_letters(audit)
+        letters.subtract(letters_before)
+        found.update({label: count for label, count in letters.items() if count})
     expected: Counter[str] = Counter()
     for label, count in expectation.outcomes.items():
-        if label != Outcome.ALREADY_SEEN:
-            expected["refund handled" if label in _REFUNDS else label] += count
+        if label not in _NOT_DECIDED:
+            expected["refund or rejection handled" if label in _TAKEN else label] += count
     return [Row(label, expected[label], found[label]) for label in sorted(expected.keys() | found.keys())]
 
 
 async def compare_members(
-    redemption: httpx.AsyncClient, expectation: Expectation, spent: Mapping[str, int]
+    redemption: httpx.AsyncClient, program_id: str, expectation: Expectation, spent: Mapping[str, int]
 ) -> list[str]:
     """One sentence for every member whose balance is not exactly as expected; asked over redemption's API."""
     turn = asyncio.Semaphore(_ASKED_AT_ONCE)
 
     async def one(member_id: str) -> str | None:
         async with turn:
-            answer = await redemption.get(f"/v1/programs/{PROGRAM_ID}/members/{member_id}/balance")
+            answer = await redemption.get(f"/v1/programs/{program_id}/members/{member_id}/balance")
         expected = expectation.members[member_id]
         wanted = (expected.granted, expected.clawed_back, spent.get(member_id, 0), expected.net)
         if answer.status_code != httpx.codes.OK:

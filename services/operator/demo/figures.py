@@ -44,6 +44,8 @@ class Figures:
     latency: Latency = Latency(0)
     issued: int = 0
     clawed_back: int = 0
+    holds: int = 0
+    messages: int = 0
     budget_left_minor: int = 0
 
     def rows(self) -> Sequence[tuple[str, str]]:
@@ -56,6 +58,8 @@ class Figures:
             ("Publish to balance", str(self.latency)),
             ("Points issued", f"{self.issued:,}"),
             ("Points clawed back", f"{self.clawed_back:,}"),
+            ("Holds placed", f"{self.holds:,}"),
+            ("Messages sent", f"{self.messages:,}"),
             ("Budget left", f"{yuan(self.budget_left_minor)} yuan"),
         )
 
@@ -65,7 +69,7 @@ class Figures:
         return (
             f"sent {self.sent:,}  committed {self.committed_per_second:,}/s  lag {behind}  {self.latency}  "
             f"issued {self.issued:,}  clawed back {self.clawed_back:,}  "
-            f"budget left {yuan(self.budget_left_minor)} yuan"
+            f"holds {self.holds:,}  messages {self.messages:,}  budget left {yuan(self.budget_left_minor)} yuan"
         )
 
 

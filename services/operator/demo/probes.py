@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx
-from aiokafka import AIOKafkaProducer
 
 from deploy.local.trouble import Trouble
+from services.operator.demo.clients import Clients
 from services.operator.traffic.fruit import CURRENCY, MERCHANT_ID, PROGRAM_ID
+from services.operator.traffic.message import message
 from services.operator.traffic.sent import Expectation, Expected, Kind, Outcome, Sent
 from shared.events.event import EventData
-from shared.events.fields import format_timestamp
 from shared.events.kafka_binding import CONTENT_TYPE
 from shared.events.keys import member_key
 from shared.events.member_registered import MemberRegistered
@@ -36,9 +36,8 @@ class Prober:
     """
 
     run: str
-    gateway: httpx.AsyncClient
-    redemption: httpx.AsyncClient
-    producer: AIOKafkaProducer
+    api_key: str
+    clients: Clients
     expectation: Expectation
     nanoseconds: list[int] = field(default_factory=list)
     by_http: int = 0
@@ -69,20 +68,21 @@ class Prober:
     async def _send(self, sent: Sent) -> None:
         self.expectation.add(sent)
         if (sent.member_id or "").endswith("-http"):
-            answer = await self.gateway.post(
-                "/v1/events", content=sent.structured(), headers={"Content-Type": CONTENT_TYPE}
-            )
+            headers = {"Content-Type": CONTENT_TYPE, "Authorization": f"Bearer {self.api_key}"}
+            answer = await self.clients.gateway.post("/v1/events", content=sent.structured(), headers=headers)
             answer.raise_for_status()
             self.by_http += 1
         else:
-            await self.producer.send(sent.topic, sent.data, key=sent.key.encode(), headers=sent.binary_headers())
+            producer = self.clients.producer
+            await producer.send(sent.topic, sent.data, key=sent.key.encode(), headers=sent.binary_headers())
             self.by_kafka += 1
 
     async def _until_issued(self, member_id: str, points: int) -> None:
+        address = f"/v1/programs/{PROGRAM_ID}/members/{member_id}/balance"
         try:
             async with asyncio.timeout(_LOST_SECONDS):
                 while True:
-                    answer = await self.redemption.get(f"/v1/programs/{PROGRAM_ID}/members/{member_id}/balance")
+                    answer = await self.clients.redemption.get(address)
                     if answer.status_code == httpx.codes.OK and answer.json()["issued"] >= points:
                         return
                     await asyncio.sleep(_POLL_SECONDS)
@@ -122,15 +122,6 @@ def purchase(member_id: str, receipt_id: str) -> Sent:
 
 
 def _sent(event_id: str, time: datetime, member_id: str, data: EventData, kind: Kind, expected: Expected) -> Sent:
+    source = f"/pos/{MERCHANT_ID}/{TERMINAL}"
     key = member_key(PROGRAM_ID, member_id)
-    attributes = {
-        "id": event_id,
-        "source": f"/pos/{MERCHANT_ID}/{TERMINAL}",
-        "type": data.TYPE,
-        "time": format_timestamp(time),
-        "subject": member_id,
-        "partitionkey": key,
-    }
-    return Sent(
-        data.TOPIC, key, attributes, data.model_dump_json(exclude_none=True).encode(), kind, expected, member_id
-    )
+    return message(event_id, source, time, data, key=key, member_id=member_id, kind=kind, expected=expected)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import httpx
 
 from deploy.local.trouble import Trouble
-from services.operator.traffic.fruit import PROGRAM_ID
 
 SPENDERS = 12
 MOST_POINTS = 500  # a fruit box
@@ -22,8 +21,8 @@ class Spent:
     refused: int = 0
 
 
-async def spend(redemption: httpx.AsyncClient, members: Iterable[str]) -> Spent:
-    """The first SPENDERS members with available points redeem once, ask once more alike, and once for too much.
+async def spend(redemption: httpx.AsyncClient, program_id: str, members: Iterable[str]) -> Spent:
+    """The first SPENDERS of these members with available points redeem once, ask once more alike, and for too much.
 
     Raises Trouble when redemption answers otherwise than it must.
     """
@@ -31,32 +30,30 @@ async def spend(redemption: httpx.AsyncClient, members: Iterable[str]) -> Spent:
     for member_id in members:
         if len(spent.points) == SPENDERS:
             break
-        available = (await redemption.get(f"{_member(member_id)}/balance")).raise_for_status().json()["available"]
+        member = f"/v1/programs/{program_id}/members/{member_id}"
+        available = (await redemption.get(f"{member}/balance")).raise_for_status().json()["available"]
         if available < 1:
             continue
         wish = min(available, MOST_POINTS)
-        first = await _redeem(redemption, member_id, wish, "fruit-box")
-        again = await _redeem(redemption, member_id, wish, "fruit-box")
+        first = await redeem(redemption, member, wish, "fruit-box")
+        again = await redeem(redemption, member, wish, "fruit-box")
         if first.status_code != httpx.codes.CREATED or again.json() != first.json():
             raise _wrong(member_id, again)
         spent.points[member_id] = wish
-        beyond = await _redeem(redemption, member_id, available - wish + 1, "too-much")
+        beyond = await redeem(redemption, member, available - wish + 1, "too-much")
         if beyond.status_code != httpx.codes.CONFLICT or beyond.json()["code"] != "INSUFFICIENT_POINTS":
             raise _wrong(member_id, beyond)
         spent.refused += 1
     return spent
 
 
-async def _redeem(redemption: httpx.AsyncClient, member_id: str, points: int, purpose: str) -> httpx.Response:
+async def redeem(redemption: httpx.AsyncClient, member: str, points: int, purpose: str) -> httpx.Response:
+    """`member` is the member's path in redemption's API; the same purpose again is the same wish."""
     return await redemption.post(
-        f"{_member(member_id)}/redemptions",
+        f"{member}/redemptions",
         json={"points": points, "reason": "fruit box"},
-        headers={"Idempotency-Key": f"{purpose}-{member_id}"},
+        headers={"Idempotency-Key": f"{purpose}-{member.rpartition('/')[2]}"},
     )
-
-
-def _member(member_id: str) -> str:
-    return f"/v1/programs/{PROGRAM_ID}/members/{member_id}"
 
 
 def _wrong(member_id: str, answer: httpx.Response) -> Trouble:

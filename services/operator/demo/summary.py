@@ -18,17 +18,29 @@ _SHOWN = 20
 def show_summary(screen: Screen, result: Result) -> None:
     """Print everything; the last line is the verdict."""
     screen.show(_services(result))
-    screen.show(_outcomes(result.outcomes))
+    screen.show(_fates(result))
+    for program_id, rows in result.outcomes.items():
+        screen.show(_outcomes(program_id, rows))
     print_report(result.verdict, screen.console)
     for line in _lines(result):
         screen.say(line)
-    for sentence in result.members_off[:_SHOWN]:
+    for sentence in [*result.review.troubles, *result.members_off][:_SHOWN]:
         screen.say(sentence)
     screen.say(_verdict(result))
 
 
 def _services(result: Result) -> Table:
-    """What became of every record that each service read."""
+    """What each service did, and the memory of all its processes."""
+    table = Table("service", "what it did", title="Summary per service, over all runs", title_justify="left")
+    table.add_column("memory", justify="right", no_wrap=True)
+    for service, sentence in result.work.items():
+        used = sum(result.memory.get(name, 0) for name in (service, f"{service}-relay"))
+        table.add_row(service, sentence, _megabytes(used))
+    return table
+
+
+def _fates(result: Result) -> Table:
+    """What became of every record that each service with books read."""
     table = Table("service", title="Records handled, over all runs on these books", title_justify="left")
     fates = list(dict.fromkeys(fate for counts in result.handled.values() for fate in counts))
     for fate in fates:
@@ -38,8 +50,8 @@ def _services(result: Result) -> Table:
     return table
 
 
-def _outcomes(rows: Sequence[Row]) -> Table:
-    table = Table("outcome of this run's events", "expected", "found", title_justify="left")
+def _outcomes(program_id: str, rows: Sequence[Row]) -> Table:
+    table = Table(f"outcome of this run's events at {program_id}", "expected", "found", title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
@@ -56,6 +68,7 @@ def _lines(result: Result) -> list[str]:
         f"Points: {figures.issued:,} issued, {figures.clawed_back:,} clawed back, "
         f"{sum(spent.points.values()):,} redeemed by {len(spent.points)} members; "
         f"{spent.refused} wishes for more than was there were refused.",
+        f"Messages: {_counted(result.messages) or 'none'}.",
         f"Publish to balance: {figures.latency}.",
         f"Memory: {', '.join(f'{name} {_megabytes(used)}' for name, used in result.memory.items())}; "
         f"{_megabytes(total)} in all{over}.",
@@ -68,14 +81,17 @@ def _lines(result: Result) -> list[str]:
 
 
 def _verdict(result: Result) -> str:
-    members = len(result.expectation.members)
+    members = result.members
     if result.passed:
-        return f"PASSED: all {members:,} members have exactly the points expected, and the audit is clean."
+        exact = f"all {members:,} members have exactly the points expected"
+        return f"PASSED: {exact}, the ring was found, and the audit is clean."
     wrong = []
     if result.members_off:
         wrong.append(f"{len(result.members_off):,} of {members:,} members have other points than expected")
-    if any(not row.equal for row in result.outcomes):
+    if result.differing:
         wrong.append("outcomes differ from the expected ones")
+    if result.review.troubles:
+        wrong.append("the ring was not found, held and decided as it must be")
     if result.refused:
         wrong.append("the gateway refused good events")
     if any(result.restarts.values()):
@@ -83,6 +99,10 @@ def _verdict(result: Result) -> str:
     if not result.verdict.clean:
         wrong.append("the audit is not clean")
     return f"FAILED: {'; '.join(wrong)}."
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items())
 
 
 def _times(seconds: Mapping[str, float]) -> str:

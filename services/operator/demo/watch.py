@@ -14,7 +14,7 @@ import asyncpg
 
 from services.operator.demo.figures import Books, Figures, latency_of
 from services.operator.demo.probes import Prober
-from services.operator.lag import Lag, LagReader, reading_lag
+from services.operator.lag import EVERYBODY, Lag, LagReader, reading_lag
 from services.operator.traffic.fruit import PROGRAM_ID
 from services.operator.traffic.publish import Counters
 from shared.runtime.postgres import Connection
@@ -35,8 +35,17 @@ _FATES = """
 SELECT service, sum(applied)::bigint AS applied, sum(duplicate)::bigint AS duplicate, sum(ignored)::bigint AS ignored,
        sum(forwarded)::bigint AS forwarded, sum(dead_lettered)::bigint AS dead_lettered
   FROM (SELECT 'earning' AS service, * FROM earning.audit_offset
-        UNION ALL SELECT 'redemption', * FROM redemption.audit_offset) AS books
+        UNION ALL SELECT 'redemption', * FROM redemption.audit_offset
+        UNION ALL SELECT 'notification', * FROM notification.audit_offset) AS books
  GROUP BY service ORDER BY service
+"""
+_FOUND = """
+SELECT (SELECT count(*) FROM fraud_monitoring.audit_hold WHERE strpos(member_id, $1) > 0) AS holds,
+       (SELECT count(*) FROM notification.audit_message WHERE strpos(member_id, $1) > 0 AND state = 'sent') AS messages
+"""
+_MESSAGES = """
+SELECT channel || ' ' || state AS state, count(*) AS messages
+  FROM notification.audit_message WHERE strpos(member_id, $1) > 0 GROUP BY 1 ORDER BY 1
 """
 
 
@@ -51,6 +60,11 @@ async def read_fates(audit: Connection) -> dict[str, dict[str, int]]:
     return {row["service"]: {fate: row[fate] for fate in FATES} for row in await audit.fetch(_FATES)}
 
 
+async def read_messages(audit: Connection, run: str) -> dict[str, int]:
+    """This run's messages by channel and state."""
+    return {row["state"]: row["messages"] for row in await audit.fetch(_MESSAGES, run)}
+
+
 @dataclass(slots=True)
 class Watch:
     """`now()` is the present state; `first_points_at` is the monotonic second at which a wallet first had points."""
@@ -61,6 +75,8 @@ class Watch:
     counters: Counters
     prober: Prober
     first_points_at: float | None = None
+    _holds: int = 0
+    _messages: int = 0
     _books: Books = field(default_factory=Books)
     _lag: Lag | None = None
     _handled: deque[tuple[float, int]] = field(default_factory=deque)
@@ -77,6 +93,8 @@ class Watch:
             latency=latency_of(self.prober.nanoseconds),
             issued=books.issued - before.issued,
             clawed_back=books.clawed_back - before.clawed_back,
+            holds=self._holds,
+            messages=self._messages,
             budget_left_minor=books.budget_left_minor,
         )
 
@@ -90,6 +108,7 @@ class Watch:
         """Not beside `run`, which uses the same connections."""
         self._books = await read_books(self.audit)
         self._lag = await self.lag.read()
+        self._holds, self._messages = await self.audit.fetchrow(_FOUND, self.prober.run) or (0, 0)
         read_at = time.monotonic()
         if self.first_points_at is None and self._books.credited > self.before.credited:
             self.first_points_at = read_at
@@ -111,7 +130,7 @@ async def watching(
     """A Watch that reads on its own until the block ends."""
     audit = await asyncpg.connect(audit_dsn)
     try:
-        async with reading_lag(audit_dsn, kafka) as lag:
+        async with reading_lag(audit_dsn, kafka, EVERYBODY) as lag:
             watch = Watch(audit, lag, before, counters, prober)
             await watch.read()
             reading = asyncio.create_task(watch.run())

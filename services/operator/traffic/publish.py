@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
 
@@ -46,7 +46,7 @@ async def publish(
     *,
     kafka: str,
     gateway: str,
-    api_key: str,
+    api_keys: Mapping[str, str],
     http_percent: int = 50,
     events_per_second: int | None = None,
     counters: Counters | None = None,
@@ -54,18 +54,22 @@ async def publish(
     """Send everything; returns when each event is acknowledged by Kafka or answered by the gateway.
 
     About `http_percent` of the keys go through `gateway` (its base address), all their events in order; the
-    rest and every poison message go to Kafka in binary mode. Raises GatewayUnavailableError, httpx.HTTPError
-    and Kafka's errors.
+    rest and every poison message go to Kafka in binary mode. `api_keys` has one key per program. Raises
+    GatewayUnavailableError, httpx.HTTPError and Kafka's errors.
     """
     counters = counters or Counters()
     producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all", linger_ms=5)
     try:
         await producer.start()
-        async with httpx.AsyncClient(
-            base_url=gateway, headers={"Authorization": f"Bearer {api_key}"}, timeout=30
-        ) as client:
+        async with httpx.AsyncClient(base_url=gateway, timeout=30) as client:
             await distribute(
-                traffic, client, producer, http_percent=http_percent, pace=Pace(events_per_second), counters=counters
+                traffic,
+                client,
+                producer,
+                api_keys=api_keys,
+                http_percent=http_percent,
+                pace=Pace(events_per_second),
+                counters=counters,
             )
     finally:
         await producer.stop()
@@ -82,6 +86,7 @@ async def distribute(
     client: httpx.AsyncClient,
     producer: Producer,
     *,
+    api_keys: Mapping[str, str],
     http_percent: int,
     pace: Pace,
     counters: Counters,
@@ -90,7 +95,7 @@ async def distribute(
 
     Each key has one sender, so its events stay in order while keys travel side by side.
     """
-    senders = [_Sender(client, producer, http_percent, counters) for _ in range(WORKERS)]
+    senders = [_Sender(client, producer, api_keys, http_percent, counters) for _ in range(WORKERS)]
     try:
         async with asyncio.TaskGroup() as tasks:
             for sender in senders:
@@ -105,10 +110,18 @@ async def distribute(
 
 
 class _Sender:
-    def __init__(self, client: httpx.AsyncClient, producer: Producer, http_percent: int, counters: Counters) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        producer: Producer,
+        api_keys: Mapping[str, str],
+        http_percent: int,
+        counters: Counters,
+    ) -> None:
         self.queue: asyncio.Queue[Sent | None] = asyncio.Queue(maxsize=100)
         self._client = client
         self._producer = producer
+        self._api_keys = api_keys
         self._http_percent = http_percent
         self._counters = counters
 
@@ -132,10 +145,9 @@ class _Sender:
         return await self._producer.send(sent.topic, sent.data, sent.key.encode(), headers=sent.binary_headers())
 
     async def _by_http(self, sent: Sent) -> None:
+        headers = {"Content-Type": CONTENT_TYPE, "Authorization": f"Bearer {self._api_keys[sent.program_id]}"}
         for attempt in range(_ATTEMPTS):
-            response = await self._client.post(
-                "/v1/events", content=sent.structured(), headers={"Content-Type": CONTENT_TYPE}
-            )
+            response = await self._client.post("/v1/events", content=sent.structured(), headers=headers)
             if response.status_code not in _BUSY:
                 if not response.is_success:
                     self._counters.refused[response.status_code] += 1

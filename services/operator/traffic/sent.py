@@ -18,6 +18,10 @@ class Kind(StrEnum):
     REFUND = "refund"
     DUPLICATE = "duplicate"
     POISON = "poison"
+    CONTACT = "contact"
+    REFERRAL = "referral"
+    DROP = "recycling drop"
+    REJECTION = "rejected drop"
 
 
 class Outcome(StrEnum):
@@ -30,15 +34,32 @@ class Outcome(StrEnum):
     NOTHING_TAKEN = "nothing taken"
     ALREADY_SEEN = "already seen"
     DEAD_LETTER = "dead letter"
+    REFERRAL = "referral handled"  # linked or paid, as the invitee's first order was there already or not
+    REWARDED = "inviter rewarded"
+    REWARD_TAKEN = "inviter's reward taken back"
+    KEPT = "kept"  # a contact, of which earning hears nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """Points that an event makes a member earn, or lose, beside what it earns itself: a referral's."""
+
+    member_id: str
+    points: int
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """`points` granted or clawed back; `code` is the reason code of a refusal."""
+    """`points` granted or clawed back; `code` is the reason code of a refusal.
+
+    `rewards` follow from the event and `taken` are rewards it takes back, each to or from the member it names.
+    """
 
     outcome: Outcome
     points: int = 0
     code: str | None = None
+    rewards: tuple[Reward, ...] = ()
+    taken: tuple[Reward, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +73,11 @@ class Sent:
     kind: Kind
     expected: Expected
     member_id: str | None = None
+
+    @property
+    def program_id(self) -> str:
+        """The program whose key this is."""
+        return self.key.partition("/")[0]
 
     def structured(self) -> bytes:
         """The event as one JSON document (structured mode); broken data makes a broken document."""
@@ -86,12 +112,25 @@ class Expectation:
 
     def add(self, sent: Sent) -> None:
         expected = sent.expected
-        label = f"{expected.outcome} {expected.code}" if expected.code else str(expected.outcome)
-        self.outcomes[label] = self.outcomes.get(label, 0) + 1
+        self._count(f"{expected.outcome} {expected.code}" if expected.code else str(expected.outcome))
         if sent.member_id is None:
             return
-        member = self.members.setdefault(sent.member_id, MemberExpectation())
+        member = self._member(sent.member_id)
         if expected.outcome is Outcome.GRANTED:
             member.granted += expected.points
         elif expected.outcome is Outcome.CLAWED_BACK:
             member.clawed_back += expected.points
+        for reward in expected.rewards:
+            self._member(reward.member_id).granted += reward.points
+            if reward.member_id != sent.member_id:
+                self._count(Outcome.REWARDED)
+        for reward in expected.taken:
+            self._member(reward.member_id).clawed_back += reward.points
+            if reward.member_id != sent.member_id:
+                self._count(Outcome.REWARD_TAKEN)
+
+    def _count(self, label: str) -> None:
+        self.outcomes[label] = self.outcomes.get(label, 0) + 1
+
+    def _member(self, member_id: str) -> MemberExpectation:
+        return self.members.setdefault(member_id, MemberExpectation())

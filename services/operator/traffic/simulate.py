@@ -25,10 +25,10 @@ from services.operator.traffic.fruit import (
     TERMINALS_PER_STORE,
     Article,
 )
+from services.operator.traffic.message import message
 from services.operator.traffic.poison import poison
 from services.operator.traffic.sent import Expected, Kind, Outcome, Sent
 from shared.events.event import EventData
-from shared.events.fields import format_timestamp
 from shared.events.keys import member_key, receipt_key
 from shared.events.member_registered import MemberRegistered
 from shared.events.purchase_completed import PurchaseCompleted, PurchaseLine, Tender
@@ -284,14 +284,4 @@ def _sent(
         key = member_key(PROGRAM_ID, member_id)
     else:
         key = receipt_key(PROGRAM_ID, data.receipt_id if isinstance(data, PurchaseCompleted) else event_id)
-    attributes = {
-        "id": event_id,
-        "source": source,
-        "type": data.TYPE,
-        "time": format_timestamp(time),
-        "partitionkey": key,
-    }
-    if member_id is not None:
-        attributes["subject"] = member_id
-    body = data.model_dump_json(exclude_none=True).encode()
-    return Sent(data.TOPIC, key, attributes, body, kind, expected, member_id)
+    return message(event_id, source, time, data, key=key, member_id=member_id, kind=kind, expected=expected)

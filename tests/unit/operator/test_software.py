@@ -75,6 +75,26 @@ def test_an_installation_that_fails_is_one_sentence(fake: Fake, monkeypatch: pyt
         software.maven(lambda _: None)
 
 
+def test_a_chromium_that_runs_is_found_and_a_broken_one_passed_over(fake: Fake, tmp_path: Path) -> None:
+    assert software.find_chromium(tmp_path) is None
+    fake("chromium", "exit 127")  # a wrapper whose browser is gone
+    script = fake("google-chrome", "echo 'Google Chrome 156.0.8078.79'")
+    assert software.find_chromium(tmp_path) == script
+
+
+def test_missing_chromium_is_one_sentence_with_a_command(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake("apt-get", "exit 1")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(software, "find_chromium", lambda: None)
+    with pytest.raises(Trouble) as caught:
+        software.chromium(lambda _: None)
+    assert (caught.value.code, caught.value.sentence) == (
+        "CHROMIUM_MISSING",
+        "Chromium was not found on this machine.",
+    )
+    assert "sudo apt-get install chromium" in caught.value.way_on
+
+
 def test_postgresql_is_found_off_the_path_and_newest_first(tmp_path: Path, fake: Fake) -> None:
     for version in ("14.2", "15.6", "17.1"):
         place = tmp_path / "usr/lib/postgresql" / version.split(".")[0] / "bin"

@@ -1,5 +1,6 @@
 """The demo's figures, their words, and what its verdict hangs on."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
@@ -11,7 +12,9 @@ from services.operator.audit import CheckResult, Verdict
 from services.operator.audit.verdict import Difference
 from services.operator.demo.compare import Row
 from services.operator.demo.figures import Figures, Latency, latency_of, yuan
+from services.operator.demo.per_service import published
 from services.operator.demo.result import Result
+from services.operator.demo.review import Review
 from services.operator.demo.screen import Screen
 from services.operator.demo.spend import Spent
 from services.operator.demo.summary import show_summary
@@ -38,15 +41,18 @@ def _verdict(differences: int = 0) -> Verdict:
 def result() -> Result:
     expectation = Expectation(members={"a": MemberExpectation(3), "b": MemberExpectation()})
     return Result(
-        expectation=expectation,
+        expectations={"fruit-shop": expectation},
         figures=Figures(sent=12, by_http=5, by_kafka=7, issued=1_234, latency=latency_of([5 * MILLISECOND])),
-        outcomes=[Row("granted", 2, 2)],
+        outcomes={"fruit-shop": [Row("granted", 2, 2)]},
         members_off=[],
         spent=Spent({"a": 3}, 1),
+        review=Review({"DEVICE_SHARED": ["ring-1"]}),
+        messages={"email sent": 7, "in_app sent": 9},
         verdict=_verdict(),
         restarts={"earning": 0},
         memory={"kafka": 300_000_000, "earning": 60_000_000},
         handled={"earning": FATES},
+        work={"gateway": "7 events taken", "earning": "2 grants"},
         refused={},
         seconds={"until ready": 4.04, "until first points": 5.5},
     )
@@ -79,14 +85,22 @@ def test_the_summary_of_a_good_run(result: Result) -> None:
     assert "Events: 12 sent, 5 through the gateway and 7 by Kafka." in text
     assert "Memory: kafka 300 MB, earning 60 MB; 360 MB in all." in text
     assert "Times: 4.0 s until ready, 5.5 s until first points." in text
-    assert text.rstrip().endswith("PASSED: all 2 members have exactly the points expected, and the audit is clean.")
+    assert re.search(r"│ earning +│ 2 grants +│ +60 MB │", text)
+    assert "Messages: 7 email sent, 9 in_app sent." in text
+    assert text.rstrip().endswith(
+        "PASSED: all 2 members have exactly the points expected, the ring was found, and the audit is clean."
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
         ({"members_off": ["a: expected 3"]}, "1 of 2 members have other points than expected"),
-        ({"outcomes": [Row("granted", 2, 1)]}, "outcomes differ from the expected ones"),
+        ({"outcomes": {"fruit-shop": [Row("granted", 2, 1)]}}, "outcomes differ from the expected ones"),
+        (
+            {"review": Review({}, troubles=["ring-1 of the ring was not found"])},
+            "the ring was not found, held and decided as it must be",
+        ),
         ({"refused": {422: 1}}, "the gateway refused good events"),
         ({"restarts": {"earning": 1}}, "a service had to be restarted"),
         ({"verdict": _verdict(differences=1)}, "the audit is not clean"),
@@ -97,6 +111,12 @@ def test_anything_amiss_fails_the_run_and_is_named(result: Result, changes: dict
     assert result.passed
     assert not worse.passed
     assert _printed(worse).rstrip().endswith(f"FAILED: {words}.")
+
+
+def test_the_gateways_own_count_is_summed_over_topics() -> None:
+    counted = "greenpoints_gateway_events_published_total"
+    text = f'# TYPE {counted} counter\n{counted}{{topic="a"}} 3.0\n{counted}{{topic="b"}} 4.0\nother 9.0\n'
+    assert published(text) == 7
 
 
 def test_too_much_memory_is_said(result: Result) -> None:

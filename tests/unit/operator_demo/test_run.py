@@ -49,7 +49,7 @@ def _wallets(available: dict[str, int], *, refuses: bool = True) -> httpx.AsyncC
 
 async def test_a_few_members_spend_once_and_never_more_than_they_have() -> None:
     available = {f"m{number:02}": 100 for number in range(20)} | {"m00": 0, "m01": 9_000}
-    spent = await spend(_wallets(available), sorted(available))
+    spent = await spend(_wallets(available), "fruit-shop", sorted(available))
     assert len(spent.points) == spent.refused == SPENDERS
     assert "m00" not in spent.points
     assert spent.points["m01"] == MOST_POINTS
@@ -58,7 +58,7 @@ async def test_a_few_members_spend_once_and_never_more_than_they_have() -> None:
 
 async def test_a_redemption_beyond_the_balance_is_a_trouble() -> None:
     with pytest.raises(Trouble, match="answered member m1 with status 201"):
-        await spend(_wallets({"m1": 5}, refuses=False), ["m1"])
+        await spend(_wallets({"m1": 5}, refuses=False), "fruit-shop", ["m1"])
 
 
 async def test_each_member_with_other_points_is_named() -> None:
@@ -82,7 +82,7 @@ async def test_each_member_with_other_points_is_named() -> None:
         balance = balances.get(request.url.path.split("/")[5])
         return httpx.Response(404) if balance is None else httpx.Response(200, json=balance)
 
-    off = await compare_members(_client(answer), expectation, {"right": 1, "owing": 3})
+    off = await compare_members(_client(answer), "fruit-shop", expectation, {"right": 1, "owing": 3})
     assert [sentence.split(":")[0] for sentence in off] == ["short", "lost", "unknown"]
     assert off[1].endswith(
         "expected 10 issued, 0 clawed back, 0 redeemed, 10 net; found 10 issued, 0 clawed back, 0 redeemed, 9 net"

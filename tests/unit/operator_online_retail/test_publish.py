@@ -44,7 +44,15 @@ async def _distribute(
 ) -> tuple[_Producer, Counters]:
     producer, counters = _Producer(), Counters()
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://gateway") as client:
-        await distribute(traffic, client, producer, http_percent=http_percent, pace=Pace(None), counters=counters)
+        await distribute(
+            traffic,
+            client,
+            producer,
+            api_keys={"fruit-shop": "key-of-the-shop"},
+            http_percent=http_percent,
+            pace=Pace(None),
+            counters=counters,
+        )
     return producer, counters
 
 
@@ -55,6 +63,7 @@ async def test_each_key_goes_one_way_and_keeps_its_order() -> None:
         event = orjson.loads(request.content)
         by_http[event["partitionkey"].encode()].append(orjson.dumps(event["data"]))
         assert request.url.path == "/v1/events"
+        assert request.headers["authorization"] == "Bearer key-of-the-shop"
         assert request.headers["content-type"].startswith("application/cloudevents+json")
         return httpx.Response(202)
 
