@@ -19,11 +19,10 @@ from shared.events.purchase_completed import PurchaseCompleted
 from shared.events.purchase_delivered import PurchaseDelivered
 from shared.events.purchase_refunded import PurchaseRefunded
 from shared.runtime.partitioner import partition_of
-from tests.faults.record import PARTITIONS, Pair, Record, Spend, Unit
+from tests.faults.record import PAIR_PREFIX, PARTITIONS, Pair, Record, Spend, Unit
 from tests.infrastructure.till import MERCHANT, PROGRAM, purchase, refund
 
 SOURCE = "/pos/tests/faults"
-PAIR_PREFIX = "pair-"
 _MORE_THAN_ANYBODY_HAS = 10**7
 _MOST_PAIRS = 12
 _WAYS_TO_POISON = 5

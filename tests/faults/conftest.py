@@ -26,6 +26,7 @@ async def calm(stack: Stack, kafka: str, passwords: Mapping[str, str], traffic: 
     """The run without faults."""
     outcome = await run_course(stack, passwords, traffic)
     assert outcome.clean, outcome.audit
+    assert not outcome.post.wrong, shown(outcome.post.wrong)
     return outcome
 
 
@@ -40,7 +41,9 @@ def fought(
         outcome = await run_course(stack, passwords, traffic, faults, paced=True)
         print(f"{outcome.events} events, fire {outcome.seconds:.1f} s, {outcome.lost_replies} HTTP requests unanswered")
         print(*outcome.notes, *outcome.recoveries, sep="\n")
+        print(f"{outcome.post.mails} e-mails, of {outcome.post.unknown} nobody knows")
         assert outcome.clean, outcome.audit
+        assert not outcome.post.wrong, shown(outcome.post.wrong)
         differences = calm.picture.differences(outcome.picture)
         assert not differences, shown(differences)
         return outcome

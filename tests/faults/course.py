@@ -1,20 +1,27 @@
 """One run of a traffic through real processes on fresh topics and a fresh database, with faults acting during it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
+
+import asyncpg
+import orjson
 
 from deploy.local.stack import Stack
 from services.operator.audit import run_audit
-from services.operator.lag import reading_lag
+from services.operator.lag import EVERYBODY, reading_lag
 from services.operator.program import apply_shipped
 from tests.faults.books import Picture, read_books
 from tests.faults.fault import Fault
+from tests.faults.mail import Post, read_post
 from tests.faults.progress import Progress, Recovery, watching
 from tests.faults.record import Record, Traffic
+from tests.faults.reviewing import review_all
 from tests.faults.spending import spend_all
 from tests.infrastructure.fixtures import Database, fresh_database, renew_topics
+from tests.infrastructure.mail_server import MailServer, running_mail_server
 from tests.infrastructure.services import Services, eventually, producer, running_services
 
 AUDIT = "greenpoints_audit"
@@ -36,10 +43,29 @@ PROCESSES: Mapping[str, Process] = {
     "earning-relay": Process("earning", 0, "relay,serve"),
     "redemption": Process("redemption", 0, "consume,serve"),
     "redemption-relay": Process("redemption", 0, "relay,serve"),
+    "fraud_monitoring": Process("fraud_monitoring", 0, "consume,serve"),
+    "fraud_monitoring-relay": Process("fraud_monitoring", 0, "relay,serve"),
+    "notification": Process("notification", 0, "consume,serve"),
+    "notification-relay": Process("notification", 0, "relay,serve"),
 }
 SECOND_WORKERS: Mapping[str, Process] = {
     "earning-2": Process("earning", 1, "consume,serve"),
     "redemption-2": Process("redemption", 1, "consume,serve"),
+    "notification-2": Process("notification", 1, "consume,serve"),
+}
+_LIMITS = {"refund_after_earning": {"soon_minutes": 4}}  # the fruit shop's refunds come later, and are nobody's fraud
+_OWN_SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "fraud_monitoring": {
+        "GREENPOINTS_LIMITS": orjson.dumps(_LIMITS).decode(),
+    },
+    "notification": {
+        "GREENPOINTS_DIGEST_SECONDS": "2",
+        "GREENPOINTS_NOTICE_SECONDS": "1",
+        "GREENPOINTS_QUIET_SECONDS": "0",
+        "GREENPOINTS_CONTACT_SECONDS": "0",  # every address is there before the first message
+        "GREENPOINTS_SMTP_LEASE_SECONDS": "5",
+        "GREENPOINTS_SMTP_TIMEOUT_SECONDS": "2",
+    },
 }
 
 
@@ -54,6 +80,7 @@ class Course:
     faults: Sequence[Fault]
     dice: Random
     progress: Progress
+    post_office: MailServer
     base_records: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -66,11 +93,21 @@ class Course:
             "GREENPOINTS_BATCH_RECORDS": str(min(1000, max(25, self.traffic.events // 100))),
             "GREENPOINTS_RELAY_ROWS": str(min(2000, max(50, self.traffic.events // 50))),
         }
+        environment |= _OWN_SETTINGS.get(process.service, {})
+        if process.service == "notification":
+            environment["GREENPOINTS_SMTP"] = self.post_office.address
+        if process.service == "fraud_monitoring":
+            environment["GREENPOINTS_STORE_DIR"] = str(self.store_dir)
         for fault in self.faults:
             environment |= fault.environment(name)
         await self.services.start(
             process.service, name=name, ordinal=process.ordinal, environment={**environment, **(extra or {})}
         )
+
+    @property
+    def store_dir(self) -> Path:
+        """Where fraud monitoring keeps the local copy of its tables."""
+        return self.services.state_dir / "tables"
 
     async def kill(self, name: str) -> None:
         """SIGKILL, noted as a strike."""
@@ -91,6 +128,7 @@ class Outcome:
     """What came of a course. `rate` is of earning, over the whole fire, in records/s."""
 
     picture: Picture
+    post: Post
     audit: str
     clean: bool
     notes: Sequence[str]
@@ -121,9 +159,10 @@ async def run_course(
         fresh_database(stack, passwords) as database,
         running_services(stack.kafka, database, stack.state_dir) as services,
         watching(database.dsns[AUDIT]) as progress,
+        running_mail_server() as post_office,
     ):
         dice = Random(f"{traffic.seed} {turn} {[fault.name for fault in faults]}")  # noqa: S311 - repeatable, not secret
-        course = Course(stack, database, services, traffic, faults, dice, progress)
+        course = Course(stack, database, services, traffic, faults, dice, progress, post_office)
         try:
             for fault in faults:
                 await fault.prepare(course)
@@ -136,26 +175,33 @@ async def run_course(
 
 async def _run(course: Course, seconds: float) -> Outcome:
     traffic, loop = course.traffic, asyncio.get_running_loop()
-    await publish(course.stack.kafka, traffic.base)
-    await _drained(course)
+    for part in (traffic.base, traffic.settled):
+        await publish(course.stack.kafka, part)
+        await _drained(course)
     await spend_all(course.services, "redemption", traffic.base_spends)
     await _drained(course)
     course.base_records = course.progress.earning
     began = loop.time()
 
-    async def spread(place: int) -> None:
-        await course.until_share(0.9 * place / len(traffic.spends))
+    def spread(over: Sequence[object]) -> Callable[[int], Awaitable[None]]:
+        return lambda place: course.until_share(0.9 * place / len(over))
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(publish(course.stack.kafka, traffic.fire, seconds))
-        spending = tasks.create_task(spend_all(course.services, "redemption", traffic.spends, spread))
+        spending = tasks.create_task(spend_all(course.services, "redemption", traffic.spends, spread(traffic.spends)))
+        reviewing = tasks.create_task(
+            review_all(course.services, "fraud_monitoring", traffic.reviews, spread(traffic.reviews))
+        )
         for fault in course.faults:
             await fault.act(course)
     await _drained(course)
     took = loop.time() - began
+    await spend_all(course.services, "redemption", traffic.last_spends)
+    await _drained(course)
     verdict = await run_audit(course.database.dsns[AUDIT], course.stack.kafka)
     return Outcome(
         picture=await read_books(course.database.admin_dsn, course.stack.kafka, traffic),
+        post=await _post(course),
         audit=verdict.text(),
         clean=verdict.clean,
         notes=course.notes,
@@ -163,7 +209,7 @@ async def _run(course: Course, seconds: float) -> Outcome:
         events=traffic.events,
         seconds=took,
         rate=(course.progress.earning - course.base_records) / took,
-        lost_replies=spending.result(),
+        lost_replies=spending.result() + reviewing.result(),
     )
 
 
@@ -181,18 +227,32 @@ async def publish(kafka: str, records: Sequence[Record], seconds: float = 0) -> 
             await asyncio.sleep(seconds / len(slices))
 
 
+async def _post(course: Course) -> Post:
+    connection = await asyncpg.connect(course.database.admin_dsn)
+    try:
+        return await read_post(connection, course.post_office.mails)
+    finally:
+        await connection.close()
+
+
+_DUE = """
+SELECT (SELECT count(*) FROM redemption.audit_lot WHERE posted_state = 'pending' AND state <> 'pending')
+     + (SELECT count(*) FROM notification.audit_notice WHERE state = 'gathering')
+     + (SELECT count(*) FROM notification.audit_message WHERE state IN ('queued', 'sending'))
+"""
+
+
 async def _drained(course: Course) -> None:
     """Wait until nothing is to be read, sent or posted any more, what the clock has matured included."""
     audit_dsn = course.database.dsns[AUDIT]
 
     async def nothing_due() -> bool:
         async with course.services.connection(AUDIT) as audit:
-            due = await audit.fetchval(
-                "SELECT count(*) FROM redemption.audit_lot WHERE posted_state = 'pending' AND state <> 'pending'"
-            )
-            return not due
+            return not await audit.fetchval(_DUE)
 
-    async with reading_lag(audit_dsn, course.stack.kafka) as lag:
-        await lag.until_drained(DRAIN_SECONDS)
-        await eventually("maturity posted", nothing_due)
-        await lag.until_drained(DRAIN_SECONDS)
+    async with reading_lag(audit_dsn, course.stack.kafka, EVERYBODY) as lag:
+        while True:
+            await lag.until_drained(DRAIN_SECONDS)
+            await eventually("lot matured, notice closed and e-mail sent", nothing_due)
+            if not (await lag.read()).total and await nothing_due():
+                return

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from shared.runtime.crash_points import DECIDED
 from tests.faults.course import Course
 from tests.faults.fault import Fault
-from tests.faults.zombie import SESSION_MILLISECONDS, begun, frozen, stop_settings, thaw
+from tests.faults.feeding import fed
+from tests.faults.zombie import HAUNTED, SESSION_MILLISECONDS, begun, frozen, stop_settings, thaw
 
 
 class Joining(Fault):
@@ -24,7 +25,8 @@ class Joining(Fault):
         return {"GREENPOINTS_SESSION_MILLISECONDS": str(SESSION_MILLISECONDS)}
 
     async def act(self, course: Course) -> None:
-        await asyncio.gather(*(self._come_and_go(course, service) for service in ("earning", "redemption")))
+        async with fed(course):
+            await asyncio.gather(*(self._come_and_go(course, service) for service in HAUNTED))
 
     async def _come_and_go(self, course: Course, service: str) -> None:
         second = f"{service}-2"

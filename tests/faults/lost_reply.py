@@ -34,7 +34,8 @@ class LostReplies(Fault):
             self._dsns[service] = self._proxies[service].before(dsn)
 
     def environment(self, process: str) -> Mapping[str, str]:
-        return {"GREENPOINTS_DATABASE": self._dsns[{**PROCESSES, **SECOND_WORKERS}[process].service]}
+        dsn = self._dsns.get({**PROCESSES, **SECOND_WORKERS}[process].service)
+        return {} if dsn is None else {"GREENPOINTS_DATABASE": dsn}
 
     async def act(self, course: Course) -> None:
         losses = course.dice.sample(list(Loss), len(Loss))

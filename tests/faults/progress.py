@@ -14,14 +14,17 @@ _EVERY_SECONDS = 0.1
 _WINDOW_SECONDS = 1.0  # a rate is an average over so long
 _BEFORE_SECONDS = 3.0
 _RECOVERED = 0.9
-# What each kind of process has done: records handled by a service's workers, records published by its relay.
+# What each kind of process has done: records handled by a service's workers, records published by its relay. Fraud
+# monitoring keeps its offsets in Kafka alone and publishes little: its recoveries are not measured here.
 _DONE = """
 SELECT (SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM earning.audit_offset) AS "earning",
        (SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM redemption.audit_offset) AS "redemption",
+       (SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM notification.audit_offset) AS "notification",
        (SELECT coalesce(sum(published), 0)::bigint FROM earning.audit_relay) AS "earning-relay",
-       (SELECT coalesce(sum(published), 0)::bigint FROM redemption.audit_relay) AS "redemption-relay"
+       (SELECT coalesce(sum(published), 0)::bigint FROM redemption.audit_relay) AS "redemption-relay",
+       (SELECT coalesce(sum(published), 0)::bigint FROM notification.audit_relay) AS "notification-relay"
 """
-_WORKERS = ("earning", "redemption")
+_WORKERS = ("earning", "redemption", "notification")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,19 @@
-"""What travels: raw Kafka records, wishes to spend by HTTP, and receipts that two members claim at once."""
+"""What travels: raw Kafka records, wishes to spend by HTTP, a reviewer's decisions, and receipts claimed twice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from services.operator.traffic.sent import MemberExpectation
+from tests.infrastructure.till import PROGRAM
 
 PARTITIONS = 8
+PAIR_PREFIX = "pair-"
+SUSPECT_PREFIX = "suspect-"
+"""Members whose holds meet points under way: what is bound when is a race, where every point ends is not."""
+LEAVING_PREFIX = "leaving-"
+"""Members who take their address back while messages are under way: which ones still go out is a race."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,15 @@ class Spend:
     points: int
     key: str
     status: int = 201
+    program_id: str = PROGRAM
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a person decides of the one case that a member is in."""
+
+    member_id: str
+    verdict: Literal["release", "confirm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,8 @@ class Pair:
 
 @dataclass(slots=True)
 class Traffic:
-    """`base` and `base_spends` are handled in peace first; `fire` and `spends` while faults happen.
+    """`base`, then `settled`, then `base_spends` are handled in peace first, one after the other; `fire`, `spends`
+    and `reviews` while faults happen; `last_spends` in peace again.
 
     `plain` is the healthy part of `fire` that may be sent once more at any time: repeats change nothing.
     `expected` says per simulated member what must have been granted and clawed back in the end.
@@ -55,16 +71,19 @@ class Traffic:
     seed: int
     until: datetime
     base: Sequence[Record]
+    settled: Sequence[Record]
     base_spends: Sequence[Spend]
     fire: Sequence[Record]
     spends: Sequence[Spend]
+    reviews: Sequence[Review]
+    last_spends: Sequence[Spend]
     pairs: Sequence[Pair]
     plain: Sequence[Record]
     expected: dict[str, MemberExpectation] = field(repr=False)
 
     @property
     def events(self) -> int:
-        return len(self.base) + len(self.fire)
+        return len(self.base) + len(self.settled) + len(self.fire)
 
     @property
     def repeat_with(self) -> str:

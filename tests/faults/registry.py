@@ -6,8 +6,9 @@ from random import Random
 
 from tests.faults.fault import Fault
 from tests.faults.joining import Joining
-from tests.faults.kills import RELAY_POINTS, WORKER_POINTS, CrashPoints, RandomKills
+from tests.faults.kills import CrashPoints, RandomKills
 from tests.faults.lost_reply import LostReplies
+from tests.faults.lost_store import LostStore
 from tests.faults.outages import CLEAN, FAST, IMMEDIATE, KILLED, KafkaOutages, PostgresOutages
 from tests.faults.zombie import Zombies
 
@@ -21,12 +22,15 @@ class Kind:
 
 
 KINDS: Sequence[Kind] = (
-    Kind("earning at every crash point", lambda _: CrashPoints({"earning": WORKER_POINTS})),
-    Kind("redemption at every crash point", lambda _: CrashPoints({"redemption": WORKER_POINTS})),
+    Kind("earning at every crash point", lambda _: CrashPoints("earning")),
+    Kind("redemption at every crash point", lambda _: CrashPoints("redemption")),
+    Kind("fraud monitoring at every crash point", lambda _: CrashPoints("fraud_monitoring")),
+    Kind("notification at every crash point", lambda _: CrashPoints("notification")),
     Kind(
         "relays at every crash point",
-        lambda _: CrashPoints({"earning-relay": RELAY_POINTS, "redemption-relay": RELAY_POINTS}),
+        lambda _: CrashPoints("earning-relay", "redemption-relay", "fraud_monitoring-relay", "notification-relay"),
     ),
+    Kind("local store deleted", lambda dice: LostStore(dice.randint(1, 3))),
     Kind("random kills", lambda dice: RandomKills(dice.randint(8, 14))),
     Kind("postgresql stopped", lambda _: PostgresOutages((FAST, IMMEDIATE), 2.0, 8.0)),
     Kind("kafka stopped", lambda _: KafkaOutages((KILLED, CLEAN), 2.0, 8.0)),

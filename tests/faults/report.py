@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from shared.runtime.crash_points import POINTS
 from tests.faults.books import shown
 from tests.faults.course import Outcome
+from tests.faults.kills import POINTS_OF
 from tests.faults.record import Traffic
 
 
@@ -20,7 +20,7 @@ class Round:
 
     @property
     def passed(self) -> bool:
-        return self.outcome is not None and self.outcome.clean and not self.differences
+        return self.outcome is not None and self.outcome.clean and not self.differences and not self.outcome.post.wrong
 
     def text(self) -> str:
         if self.outcome is None:
@@ -31,10 +31,14 @@ class Round:
             *(f"  shown: {note}" for note in self.outcome.notes),
             *(f"  {recovery}" for recovery in self.outcome.recoveries),
             f"  audit: {self.outcome.audit.splitlines()[0]}",
+            f"  e-mails: {self.outcome.post.mails:,} taken on, {self.outcome.post.unknown} of which nobody knows, "
+            f"{len(self.outcome.post.wrong)} wrong",
             f"  books: {'equal to those of peace' if not self.differences else 'DIFFERENT'}",
         ]
         if not self.outcome.clean:
             lines.append(self.outcome.audit)
+        if self.outcome.post.wrong:
+            lines.append(shown(self.outcome.post.wrong))
         if self.differences:
             lines.append(shown(self.differences))
         return "\n".join(lines)
@@ -56,6 +60,9 @@ class Round:
                 "rate": outcome.rate,
                 "lost_replies": outcome.lost_replies,
                 "audit": outcome.audit,
+                "e_mails": outcome.post.mails,
+                "e_mails_unknown": outcome.post.unknown,
+                "e_mails_wrong": list(outcome.post.wrong),
                 "entries_compared": outcome.picture.entries,
             }
         return told
@@ -78,7 +85,7 @@ def summary(traffic: Traffic, calm: Outcome, rounds: Sequence[Round], seconds: f
             f"traffic: {traffic.events:,} events; repeat with {traffic.repeat_with}",
             f"in peace: {calm.rate:,.0f} records/s of earning; {calm.picture.entries:,} entries of the books compared",
             f"faults drawn: {', '.join(round_.fault for round_ in rounds)}",
-            f"crash points hit: {len(_named(points))} of {2 * len(POINTS)}",
+            f"crash points hit: {len(_named(points))} of {sum(map(len, POINTS_OF.values()))}",
             f"shown to have happened: {len(points)} different: {', '.join(points)}",
             f"back at 90% of the rate: {_spread(backs)}",
             f"took {seconds:.0f} s",
@@ -102,8 +109,9 @@ def to_json(traffic: Traffic, calm: Outcome, rounds: Sequence[Round], seconds: f
 
 
 def _named(shown_points: Sequence[str]) -> set[str]:
-    """The notes that are a service's crash point: workers have five each, their relays three."""
-    return {note for note in shown_points if note.partition(": ")[2] in POINTS}
+    """The notes that are a process's crash point."""
+    points = {f"{process}: {point}" for process, its in POINTS_OF.items() for point in its}
+    return points.intersection(shown_points)
 
 
 def _spread(seconds: Sequence[float]) -> str:

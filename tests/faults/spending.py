@@ -8,7 +8,6 @@ import httpx
 
 from tests.faults.record import Spend
 from tests.infrastructure.services import Services
-from tests.infrastructure.till import PROGRAM
 
 _PATIENCE_SECONDS = 120
 _PAUSE_SECONDS = 0.1
@@ -63,7 +62,7 @@ async def _asked(client: httpx.AsyncClient, wish: Spend, points: int) -> tuple[h
         while True:
             try:
                 answer = await client.post(
-                    f"/v1/programs/{PROGRAM}/members/{wish.member_id}/redemptions",
+                    f"/v1/programs/{wish.program_id}/members/{wish.member_id}/redemptions",
                     json={"points": points, "reason": "fruit box"},
                     headers={"Idempotency-Key": wish.key},
                 )

@@ -1,13 +1,16 @@
 """The harness itself: its traffic repeats, its picture shows every difference, its clock measures outages."""
 
 import zlib
+from email.message import EmailMessage
 
 import pytest
 
 from tests.faults.books import Picture
+from tests.faults.mail import judge
 from tests.faults.progress import Progress, Sample, Strike
 from tests.faults.record import Traffic
 from tests.faults.traffic import drawn_until, mixed_traffic
+from tests.infrastructure.mail_server import Mail
 
 
 def small(seed: int) -> Traffic:
@@ -29,6 +32,39 @@ def test_a_picture_names_what_is_missing_too_much_or_other() -> None:
         "lot: b: expected 2 left, found 3 left",
         'told: e: expected {"points":1}, found {"points":2}',
     ]
+
+
+def test_mail_that_is_missing_doubled_forbidden_or_astray_is_wrong() -> None:
+    rows = [
+        {"message_id": name, "state": state, "email": "ann@mail.test"}
+        for name, state in (
+            ("sent", "sent"),
+            ("missing", "sent"),
+            ("doubled", "sent"),
+            ("open", "unknown"),
+            ("perhaps", "unknown"),
+            ("twice", "unknown"),
+            ("no", "suppressed"),
+            ("astray", "sent"),
+        )
+    ]
+    mails = [mail(name) for name in ("sent", "doubled", "doubled", "perhaps", "twice", "twice", "no", "stranger")]
+    post = judge(rows, [*mails, mail("astray", to="bob@mail.test")])
+    assert (post.mails, post.unknown) == (9, 3)
+    assert [line.split(" ")[1] if line.startswith("message") else "stranger" for line in post.wrong] == [
+        "stranger",
+        "missing",
+        "doubled",
+        "twice",
+        "no",
+        "astray",
+    ]
+
+
+def mail(message_id: str, *, to: str = "ann@mail.test") -> Mail:
+    message = EmailMessage()
+    message["Message-ID"] = f"<{message_id}@greenpoints.test>"
+    return Mail([to], message)
 
 
 @pytest.mark.parametrize(("outage", "expected"), [(0, 0), (4, 4)])

@@ -20,7 +20,7 @@ MEMBERS = [f"m{number}" for number in range(24)]  # enough that every partition 
 
 async def test_workers_freeze_and_wake_join_and_leave_mid_batch(fought: Callable[..., Awaitable[Outcome]]) -> None:
     outcome = await fought(Zombies(), Joining())
-    assert len(outcome.notes) == 2 + 6
+    assert len(outcome.notes) == 3 + 9
 
 
 async def test_two_workers_claim_one_receipt_for_two_members(

@@ -1,14 +1,16 @@
 """Processes die anywhere: nothing is lost, nothing doubled, and the books equal those of a run in peace."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
 
 from tests.faults.course import Outcome
-from tests.faults.kills import RELAY_POINTS, WORKER_POINTS, CrashPoints, RandomKills
+from tests.faults.kills import CrashPoints, RandomKills
+from tests.faults.lost_store import LostStore
 from tests.faults.record import Traffic
 
+DETECTORS = ("MEMBER_VELOCITY", "DEVICE_SHARED", "REFUND_AFTER_EARNING", "REFERRAL_RING", "WEIGHT_IMPLAUSIBLE")
 Fought = Callable[..., Awaitable[Outcome]]
 
 
@@ -51,14 +53,48 @@ def test_in_peace_everything_the_faults_are_to_disturb_is_there(calm: Outcome) -
     assert not sections["waiting"]
 
 
+def test_in_peace_every_way_of_the_community_is_there(calm: Outcome) -> None:
+    """Each refusal of a drop or referral, each detector's holds in each state, each reason not to write."""
+    sections = calm.picture.sections
+    decisions = {" ".join(str(told).split(" ")[:2]) for told in sections["decision"].values()}
+    for code in (
+        "EVIDENCE_MISSING",
+        "WEIGHT_IMPLAUSIBLE",
+        "SCALE_CALIBRATION_EXPIRED",
+        "SELF_REFERRAL",
+        "DUPLICATE_EARN",
+        "NO_QUALIFYING_TRANSACTION",
+    ):
+        assert f"declined {code}" in decisions
+    assert {"granted FACTOR_MISSING", "granted REFERRAL_DEPTH_EXCEEDED", "clawed_back OVER_REFUND"} <= decisions
+    assert _words(sections["referral"]) >= {"linked", "qualified", "declined", "reversed"}
+    assert _words(sections["case"]) >= {"open", "released", "confirmed", *DETECTORS}
+    totals = Counter(" ".join(name.split(" ")[1:]) for name in sections["journal total"])
+    assert totals["available held"]
+    ended = Counter(" ".join(str(told).split(" ")[1:]) for told in sections["how each channel ended"].values())
+    for code in ("NO_CONSENT", "GUARDIAN_CONSENT_REQUIRED", "CONTACT_ERASED"):
+        assert ended[f"suppressed {code}"]
+    assert ended["handed over"] and ended["no address"]
+    refusals = {str(told).split(" ")[0] for told in sections["refusal"].values()}
+    assert refusals == {"HELD_FOR_REVIEW", "INSUFFICIENT_POINTS"}
+    assert calm.post.mails and not calm.post.unknown
+
+
+def _words(section: Mapping[str, object]) -> set[str]:
+    return {word for told in section.values() for word in str(told).split(" ")}
+
+
 async def test_workers_die_at_every_crash_point(fought: Fought) -> None:
-    outcome = await fought(CrashPoints({"earning": WORKER_POINTS, "redemption": WORKER_POINTS}))
-    assert len(outcome.notes) == 2 * len(WORKER_POINTS)
+    fault = CrashPoints("earning", "redemption", "fraud_monitoring", "notification")
+    outcome = await fought(fault)
+    assert len(set(outcome.notes)) == len(outcome.notes) == fault.points
 
 
-async def test_relays_die_at_every_crash_point(fought: Fought) -> None:
-    outcome = await fought(CrashPoints({"earning-relay": RELAY_POINTS, "redemption-relay": RELAY_POINTS}))
-    assert len(outcome.notes) == 2 * len(RELAY_POINTS)
+async def test_relays_die_at_every_crash_point_and_a_local_store_is_deleted(fought: Fought) -> None:
+    """The two have nothing to do with each other, and one run has room for both."""
+    fault = CrashPoints("earning-relay", "redemption-relay", "fraud_monitoring-relay", "notification-relay")
+    outcome = await fought(fault, LostStore())
+    assert len(set(outcome.notes)) == len(outcome.notes) == fault.points + 1
 
 
 async def test_processes_die_at_random(fought: Fought) -> None:

@@ -1,8 +1,9 @@
 """Seeded mixed traffic whose outcome is one and the same, however its partitions interleave.
 
-Earning owns three topics of one partition number and handles each in order, but their turns are anybody's guess; so
-are the turns of two partitions. Whatever hangs on that is left out here or kept apart, with the reason at its place
-(cases.py). The one race left in is the receipt that two members claim at once: `Pair`.
+A service owns several topics of one partition number and handles each in order, but their turns are anybody's guess;
+so are the turns of two partitions and of two services. Whatever hangs on that is left out here or kept apart, with the
+reason at its place (cases.py, community.py). Three races are left in, each with members named for it (record.py):
+the receipt that two members claim at once, points that meet a hold, messages under way to who takes an address back.
 """
 
 import os
@@ -14,6 +15,8 @@ from services.operator.traffic.sent import Expectation, Kind, Sent
 from services.operator.traffic.simulate import Shares, simulate
 from shared.events.kafka_binding import STRUCTURED_HEADERS
 from tests.faults.cases import Cases
+from tests.faults.community import Community
+from tests.faults.neighbours import Neighbours
 from tests.faults.record import Record, Traffic, Unit
 
 SEED = "GREENPOINTS_TEST_SEED"
@@ -23,6 +26,9 @@ UNTIL = "GREENPOINTS_TEST_UNTIL"
 _MATURED_BY = timedelta(days=8)
 _RECENT = timedelta(days=2)
 _ADJACENT_REPEATS = 40  # per thousand
+_WITH_ADDRESS = 400  # per thousand members of the shop
+_SHOP_EVENTS = ((0.4, 30, _MATURED_BY), (0.1, _RECENT.days, timedelta()))  # part of all, over so many days before
+_COMMUNITY_EVENTS = 0.15
 
 
 def drawn_seed() -> int:
@@ -39,31 +45,49 @@ def drawn_until() -> datetime:
 
 
 def mixed_traffic(events: int, *, seed: int, until: datetime) -> Traffic:
-    """About `events` records in all: some seven in ten a fruit shop's day, the rest the awkward cases."""
+    """About `events` records in all: some six in ten a fruit shop's day, the rest the awkward cases."""
     random = Random(seed)  # noqa: S311 - repeatable, not secret
     expectation = Expectation()
     base: list[Record] = []
     lanes: dict[str, list[Unit]] = {}
     repeats: list[Record] = []
-    for part, days, end in ((0.5, 30, until - _MATURED_BY), (0.1, _RECENT.days, until)):
-        for sent in _shop(seed, int(events * part), days, end):
+    neighbours = Neighbours(until)
+    community = Community(random, f"{seed:x}-{int(until.timestamp()):x}", until)
+    community.fill(int(events * _COMMUNITY_EVENTS))
+    for part, days, before in _SHOP_EVENTS:
+        for sent in _shop(seed, int(events * part), days, until - before):
             expectation.add(sent)
             # Registered before the fire: who waits and who does not would be a race, and then a repeated refund
             # of a receipt that has just come back could overtake the first one.
             if sent.kind is Kind.REGISTRATION:
                 base.append(_record(sent, random))
+                if sent.member_id is not None and random.randrange(1000) < _WITH_ADDRESS:
+                    base.append(neighbours.contact(sent.member_id, program_id=sent.program_id))
                 continue
             unit = _unit(sent, random)
             lanes.setdefault(sent.key, []).append(unit)
             if sent.kind is not Kind.POISON:  # each record of poison is a dead letter of its own
                 repeats.append(unit[0])
-    plain = len(base) + sum(len(unit) for lane in lanes.values() for unit in lane)
+    base += community.base
+    plain = len(base) + sum(len(unit) for lane in [*lanes.values(), *community.lanes] for unit in lane)
     cases = Cases(random, f"{seed:x}-{int(until.timestamp()):x}", until)
-    cases.fill(events - plain)
+    cases.fill(events - plain - len(community.settled))
     base += cases.base
     random.shuffle(base)  # nobody has two records in it whose order matters
-    fire = _merged([*lanes.values(), *cases.lanes], random)
-    return Traffic(seed, until, base, cases.base_spends, fire, cases.spends, cases.pairs, repeats, expectation.members)
+    return Traffic(
+        seed=seed,
+        until=until,
+        base=base,
+        settled=community.settled,
+        base_spends=cases.base_spends,
+        fire=_merged([*lanes.values(), *cases.lanes, *community.lanes], random),
+        spends=[*community.spends, *cases.spends],
+        reviews=community.reviews,
+        last_spends=community.last_spends,
+        pairs=cases.pairs,
+        plain=[*repeats, *community.repeatable],
+        expected=expectation.members,
+    )
 
 
 def _shop(seed: int, purchases: int, days: int, until: datetime) -> Iterable[Sent]:

@@ -12,11 +12,14 @@ import psutil
 from shared.runtime.crash_points import DECIDED
 from tests.faults.course import Course
 from tests.faults.fault import Fault
+from tests.faults.feeding import fed
 from tests.faults.lost_reply import OFFSET_RE_READ
 from tests.infrastructure.services import Services, eventually
 
 SESSION_MILLISECONDS = 2500
 GATE_SHUT = "gate shut, claiming again"
+HAUNTED = ("earning", "redemption", "notification")
+"""The services whose workers own partitions by an epoch; fraud monitoring's writes are named by what they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,11 @@ def thaw(services: Services, name: str) -> None:
     services.running[name].send(signal.SIGCONT)
 
 
-async def said(services: Services, name: str, words: str, *, seconds: float = 30) -> None:
-    """Wait until the process's log holds `words`."""
+async def said(services: Services, name: str, words: str, *, seconds: float = 30, times: int = 1) -> None:
+    """Wait until the process's log holds `words`, so many times."""
 
     async def logged() -> bool:
-        return words in services.log(name)
+        return services.log(name).count(words) >= times
 
     await eventually(f'"{words}" in the log of {name}', logged, seconds=seconds)
 
@@ -103,7 +106,8 @@ class Zombies(Fault):
 
     async def act(self, course: Course) -> None:
         await course.until_share(course.dice.uniform(0.05, 0.2))
-        await asyncio.gather(*(self._haunt(course, service) for service in ("earning", "redemption")))
+        async with fed(course):
+            await asyncio.gather(*(self._haunt(course, service) for service in HAUNTED))
 
     async def _haunt(self, course: Course, service: str) -> None:
         services, heir = course.services, f"{service}-2"

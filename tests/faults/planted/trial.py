@@ -16,7 +16,7 @@ from pathlib import Path
 
 from deploy.local.stack import default_state_dir
 
-LONGEST_SECONDS = 400
+LONGEST_SECONDS = 700
 _FAILED = re.compile(r"^FAILED (.+?)(?: - (.*))?$", re.MULTILINE)
 _ERROR = re.compile(r"^(?:ERROR|E  ) .*$", re.MULTILINE)
 # A patch that has rotted into nonsense fails every test, and shows nothing of the test.
@@ -52,7 +52,7 @@ async def copied_tree(source: Path) -> AsyncIterator[Path]:
 
 async def tried(tree: Path, selections: Sequence[str], *, to_the_end: bool = False) -> Trial:
     """Run the selections in their order, up to the first failure."""
-    options = ["-q", "--no-header", "-p", "no:cacheprovider", "-rfE", "--tb=short", "-o", "timeout=180"]
+    options = ["-q", "--no-header", "-p", "no:cacheprovider", "-rfE", "--tb=short", "-o", "timeout=300"]
     started = time.monotonic()
     code, printed = await _run(tree, "-m", "pytest", *options, *(() if to_the_end else ("-x",)), *selections)
     seconds = time.monotonic() - started
