@@ -7,13 +7,13 @@ READY := .venv/.ready
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
 
-demo: $(READY) ## start everything, replay traffic, show it live, audit it
+demo: $(READY) ## start everything, let people buy, recycle and refer, find the ring, audit it
 	@.venv/bin/greenpoints demo
 
 up: $(READY) ## run Kafka, PostgreSQL and the services until Ctrl-C
 	@.venv/bin/greenpoints up
 
-test: $(READY) ## lint, then unit, contract, integration, end-to-end and short fault tests
+test: $(READY) ## lint, then unit, contract, integration, end-to-end, browser and short fault tests
 	@deploy/local/test.sh
 
 bench: $(READY) ## measure throughput, latency and memory against their targets; half an hour
