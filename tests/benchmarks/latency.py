@@ -81,7 +81,7 @@ async def measure_latency(stage: Stage, plan: Plan, say: Say) -> Latency:
             late = await latest_seconds(sender)
         await _settle(connection, load.events)
         await check_lots(connection, load.events)
-    return Latency(capacity, rate, seconds, len(balance), _spread(decided), _spread(balance), late)
+    return Latency(capacity, rate, seconds, len(balance), spread(decided), spread(balance), late)
 
 
 async def _poll(connection: Connection, load: Load, known: list[str]) -> tuple[list[float], list[float]]:
@@ -126,7 +126,7 @@ async def _settle(connection: Connection, events: int) -> None:
             await asyncio.sleep(0.1)
 
 
-def _spread(seconds: list[float]) -> Spread:
+def spread(seconds: list[float]) -> Spread:
     cuts = statistics.quantiles(seconds, n=100, method="inclusive")
     p50, p95, p99 = (round(cuts[place - 1] * 1000, 1) for place in (50, 95, 99))
     return Spread(p50, p95, p99, round(max(seconds) * 1000, 1))

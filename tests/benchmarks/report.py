@@ -7,6 +7,7 @@ from typing import Any
 from tests.benchmarks.comparison import Comparison
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.machine import Machine
+from tests.benchmarks.notifier import Notifier
 from tests.benchmarks.report_spine import LATENCY_TARGET, verdict
 from tests.benchmarks.result import Result
 
@@ -67,6 +68,14 @@ def _detail_lines(one: Comparison) -> list[str]:
     return lines
 
 
+def notifier_lines(one: Notifier) -> list[str]:
+    return [
+        f"notification: {one.events:,} grants told to {one.notices:,} digests at {one.events_per_second:,} events/s, "
+        f"{one.notices_closed_per_second:,} digests closed/s, {one.peak_bytes / 2**20:.0f} MiB at most",
+        f"notification: {one.emails:,} e-mails handed over at {one.emails_per_second:,}/s to a server that takes all",
+    ]
+
+
 def as_json(result: Result) -> Mapping[str, Any]:
     """Every figure of the run, the medians beside the repetitions they come from."""
     return {
@@ -75,6 +84,8 @@ def as_json(result: Result) -> Mapping[str, Any]:
         "throughput": [_comparison(one) for one in result.comparisons],
         "latency": None if result.latency is None else _latency(result.latency),
         "memory": None if result.memory is None else dataclasses.asdict(result.memory),
+        "fraud": None if result.fraud is None else dataclasses.asdict(result.fraud),
+        "notification": None if result.notifier is None else dataclasses.asdict(result.notifier),
         "sustained": [
             {**dataclasses.asdict(one), "mean_cpu": one.cpu(), "limit": one.limit()} for one in result.sustained
         ],

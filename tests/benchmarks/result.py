@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 
 from tests.benchmarks.comparison import Comparison, Plan
+from tests.benchmarks.fraud import FraudFigures
 from tests.benchmarks.latency import Latency
 from tests.benchmarks.machine import Machine
 from tests.benchmarks.memory import Memory
+from tests.benchmarks.notifier import Notifier
 from tests.benchmarks.sustained import Sustained
 
 
@@ -16,4 +18,6 @@ class Result:
     comparisons: list[Comparison] = field(default_factory=list)
     latency: Latency | None = None
     memory: Memory | None = None
+    fraud: FraudFigures | None = None
+    notifier: Notifier | None = None
     sustained: list[Sustained] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from deploy.local.processes import Say
-from tests.benchmarks import machine, profiled, report, report_spine
+from tests.benchmarks import fraud, machine, notifier, profiled, report, report_spine
 from tests.benchmarks.comparison import PARTITIONS, Plan, compare
 from tests.benchmarks.events import SIZES
 from tests.benchmarks.latency import measure_latency
@@ -12,7 +12,7 @@ from tests.benchmarks.result import Result
 from tests.benchmarks.stage import Stage, running_stage
 from tests.benchmarks.sustained import measure_sustained
 
-ALL_PARTS = ("throughput", "latency", "memory")
+ALL_PARTS = ("throughput", "latency", "memory", "fraud", "notification")
 PARTS = (*ALL_PARTS, "small")  # small: of the throughput only the small receipts, the headline
 
 
@@ -47,3 +47,12 @@ async def _measure(stage: Stage, result: Result, parts: Sequence[str], say: Say)
     if "memory" in parts:
         result.memory = await measure_memory(stage, result.plan, say)
         say(report_spine.memory_line(result.memory))
+    if "fraud" in parts:
+        seconds, backlog = (20, 10_000) if result.plan.quick else (60, 40_000)
+        result.fraud = await fraud.measure_fraud(stage, say, seconds=seconds, backlog=backlog)
+        for line in fraud.lines(result.fraud):
+            say(line)
+    if "notification" in parts:
+        result.notifier = await notifier.measure_notifier(stage, quick=result.plan.quick)
+        for line in report.notifier_lines(result.notifier):
+            say(line)
