@@ -87,7 +87,7 @@ class Till:
         self, event_id: str, data: EventData, *, ago: int = 0, key: str | None = None, source: str = "/pos/tests/t1"
     ) -> None:
         """Publish one event in structured mode, under the contract's key unless another is given."""
-        member_id: str | None = getattr(data, "member_id", None)
+        member_id: str | None = getattr(data, data.MEMBER_FIELD or "", None)
         program_id: str = getattr(data, "program_id", PROGRAM)
         own = (
             member_key(program_id, member_id)

@@ -101,6 +101,31 @@ def test_a_redemption_of_very_many_purchases_says_how_many_are_left_out() -> Non
     assert left_out == 30
 
 
+def test_who_watches_and_tells_is_asked_for_the_event_and_its_story() -> None:
+    asked: list[tuple[str, str]] = []
+    found: dict[str, list[object]] = {name: [] for name in (*EARNING, *REDEMPTION, "cases", "signals", "holds")}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/v1/dead-letters"):
+            return httpx.Response(200, json=[])
+        asked.append((request.url.host, request.url.path.removeprefix("/v1/trace/")))
+        told = dict(found)
+        if request.url.host == "earning":
+            told["decisions"] = [{"event_key": "k", "correlation_id": "/pos#buy"}]
+        if request.url.host == "notification":
+            told = {"messages": [{"message_id": "m1"}]}
+        return httpx.Response(200, json=told)
+
+    urls = {name: f"http://{name}" for name in ("earning", "redemption", "fraud_monitoring", "notification")}
+    with Operator(Addresses(urls, "token"), httpx.MockTransport(answer)) as connected:
+        story, _ = tell(connected, "buy")
+    beside = [(host, path) for host, path in asked if host in ("fraud_monitoring", "notification")]
+    assert beside == [
+        (service, name) for service in ("fraud_monitoring", "notification") for name in ("buy", "/pos#buy")
+    ]
+    assert len(story.messages) == 1
+
+
 def replaying(letters: int) -> tuple[list[int], Answer]:
     """A service with that many open letters; which chunks were asked of it."""
     chunks: list[int] = []

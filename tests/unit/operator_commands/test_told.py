@@ -149,3 +149,33 @@ def test_a_lot_whose_grant_earning_does_not_tell_stands_for_itself() -> None:
     assert [node.text for node in story_tree(story)] == [
         "lot l1: 5 points PROMO, pending; now 5 remaining; available -, expires -"
     ]
+
+
+def test_a_story_ends_with_its_cases_and_messages() -> None:
+    at = "2026-11-22T10:00:00+00:00"
+    story = Story(
+        cases=[
+            {
+                "case_id": "c1", "rule": "DEVICE_SHARED", "state": "released", "decided_by": "li", "note": "a family",
+                "value": 5, "threshold": 5, "opened_at": at, "deadline": at,
+            }
+        ],
+        signals=[{"signal_id": "s1", "case_id": "c1", "subject_key": "tablet", "value": 5}],
+        holds=[
+            {"hold_id": "h1", "case_id": "c1", "member_id": "ann", "state": "released", "held_points": 20},
+            {"hold_id": "h2", "case_id": "other", "member_id": "bob", "state": "placed", "held_points": None},
+        ],
+        messages=[
+            {
+                "message_id": "m1", "member_id": "ann", "channel": "email", "template": "released",
+                "state": "suppressed", "code": "CONTACT_MISSING", "error": None, "created_at": at,
+            }
+        ],
+    )  # fmt: skip
+    text = "\n".join(tree_lines(story_tree(story)))
+    assert "case c1 of rule DEVICE_SHARED, released by li: 'a family'; 5 where 5 is the limit" in text
+    assert "signal s1 of tablet: 5" in text
+    assert "hold h1 of member ann, released: 20 points" in text
+    assert "h2" not in text
+    assert "message m1 to member ann by email, released: suppressed (CONTACT_MISSING)" in text
+    assert not story.is_empty()
