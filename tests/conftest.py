@@ -1,5 +1,7 @@
 """Fixtures every test may ask for; see tests/infrastructure/fixtures.py for what each gives."""
 
+from hypothesis import HealthCheck, settings
+
 from tests.infrastructure.fixtures import (
     database,
     fresh_topics,
@@ -11,3 +13,7 @@ from tests.infrastructure.fixtures import (
 )
 
 __all__ = ["database", "fresh_topics", "kafka", "module_database", "passwords", "stack", "unique"]
+
+# A busy machine makes everything slow; that says nothing about what is tested.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
