@@ -213,7 +213,7 @@ async def test_a_stopped_process_finishes_the_message_in_hand(
 ) -> None:
     """A restart in peace leaves no outcome unknown, however slow the server."""
     async with _town(fresh_topics, database, stack.state_dir) as town:
-        await town.start(GREENPOINTS_SMTP_LEASE_SECONDS="60")
+        await town.start(GREENPOINTS_SMTP_LEASE_SECONDS="60", GREENPOINTS_SMTP_TIMEOUT_SECONDS="20")
         (name,) = town.names(1)
         town.mail.seconds_at_data = 3
         await town.publish(harness.registered(name), harness.contact(name), harness.grant("g", 10, name))
