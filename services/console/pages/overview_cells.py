@@ -1,6 +1,7 @@
 """What the overview shows, figure by figure: from the readings to cells."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 
 from services.console import numbers
 from services.console.console import Console
@@ -128,7 +129,7 @@ def _least_budget(budgets: Sequence[Budget] | None, visitor: Visitor) -> Cells:
         yield "tile.budget.more", Cell(visitor.t("no program is published"))
         return
     least = min(budgets, key=_part_left)
-    yield "tile.budget", Cell(numbers.percent(_part_left(least)), _budget_state(least))
+    yield "tile.budget", Cell(numbers.percent(float(_part_left(least))), _budget_state(least))
     yield "tile.budget.more", Cell(f"{least.program_id} · {least.budget_id}")
 
 
@@ -137,17 +138,24 @@ def _budgets(budgets: Sequence[Budget] | None, visitor: Visitor) -> Cells:
         key = f"budget.{budget.program_id}/{budget.budget_id}"
         left = numbers.money(budget.left_minor, budget.currency)
         yield key, Cell(left, _budget_state(budget))
-        yield f"{key}.part", Cell(numbers.percent(_part_left(budget)))
-        yield f"{key}.meter", Cell(None, attributes={"width": f"{max(_part_left(budget), 0) * 100:.1f}"})
+        yield f"{key}.part", Cell(numbers.percent(float(_part_left(budget))))
+        yield (
+            f"{key}.meter",
+            Cell(None, attributes={"width": f"{float(max(_part_left(budget), Fraction(0)) * 100):.1f}"}),
+        )
 
 
-def _part_left(budget: Budget) -> float:
-    return budget.left_minor / budget.approved_minor if budget.approved_minor else 0.0
+_LITTLE = Fraction(1, 10)
+
+
+def _part_left(budget: Budget) -> Fraction:
+    """Exact: only what is drawn and printed of it is rounded."""
+    return Fraction(budget.left_minor, budget.approved_minor) if budget.approved_minor else Fraction(0)
 
 
 def _budget_state(budget: Budget) -> str:
     part = _part_left(budget)
-    return "bad" if part <= 0 else "warning" if part < 0.1 else ""
+    return "bad" if part <= 0 else "warning" if part < _LITTLE else ""
 
 
 def _service(service: str, reading: LagReading | None, measures: Measures, visitor: Visitor) -> Cells:
