@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local import kafka, postgres, processes
+from deploy.local import kafka, ports, postgres, processes
 from deploy.local.processes import Say
 
 COMPOSE_FILE = Path(__file__).parents[2] / "docker-compose.yml"
@@ -75,8 +75,8 @@ async def running_compose(state_dir: Path, *, ephemeral: bool, say: Say) -> Asyn
     await compose(Composed(project, 0, 0, password), "down")  # what a killed run left would hold our ports
     composed = Composed(
         project,
-        kafka_port=processes.chosen_port("Kafka", None if ephemeral else kafka.PREFERRED_PORT, say),
-        postgres_port=processes.chosen_port("PostgreSQL", None if ephemeral else postgres.PREFERRED_PORT, say),
+        kafka_port=ports.chosen_port("Kafka", None if ephemeral else kafka.PREFERRED_PORT, say),
+        postgres_port=ports.chosen_port("PostgreSQL", None if ephemeral else postgres.PREFERRED_PORT, say),
         password=password,
     )
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.local import processes, software
+from deploy.local import ports, processes, software
 from deploy.local.processes import Child, Say
 from deploy.local.trouble import Trouble
 
@@ -82,7 +82,7 @@ async def running_kafka(state_dir: Path, jars_dir: Path, *, ephemeral: bool, say
     child: Child | None = None
     try:
         for attempt in range(1, _ATTEMPTS + 1):
-            port = processes.chosen_port("Kafka", None if ephemeral or attempt > 1 else PREFERRED_PORT, say)
+            port = ports.chosen_port("Kafka", None if ephemeral or attempt > 1 else PREFERRED_PORT, say)
             properties = _write_properties(state_dir, port)
             await _format_once(launch, state_dir, properties)
             child = processes.start("kafka", [*launch, "kafka.Kafka", str(properties)], state_dir)
@@ -164,7 +164,9 @@ def _write_properties(state_dir: Path, port: int) -> Path:
     folder = state_dir / "kafka"
     folder.mkdir(parents=True, exist_ok=True)
     properties = folder / "server.properties"
-    text = _PROPERTIES.format(port=port, controller_port=processes.free_port(port + 1), log_dir=folder / "log")
+    text = _PROPERTIES.format(
+        port=port, controller_port=ports.free_port(port + 1 if port == PREFERRED_PORT else None), log_dir=folder / "log"
+    )
     properties.write_text(text)
     return properties
 

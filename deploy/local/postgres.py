@@ -17,7 +17,7 @@ from pathlib import Path
 import asyncpg
 import psutil
 
-from deploy.local import processes, software
+from deploy.local import ports, processes, software
 from deploy.local.processes import Account, Child, Say
 from deploy.local.trouble import Trouble
 
@@ -67,7 +67,7 @@ async def running_postgres(state_dir: Path, *, ephemeral: bool, say: Say) -> Asy
     try:
         for attempt in range(1, _ATTEMPTS + 1):
             preferred = None if ephemeral or attempt > 1 else PREFERRED_PORT
-            port = processes.chosen_port("PostgreSQL", preferred, say)
+            port = ports.chosen_port("PostgreSQL", preferred, say)
             child = processes.start(
                 "postgresql",
                 _argv(server, cluster, port, ephemeral=ephemeral),

@@ -5,9 +5,7 @@ import contextlib
 import ctypes
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-
-from deploy.local.trouble import Trouble
 
 Say = Callable[[str], None]
 """Where a sentence for the operator goes."""
@@ -197,28 +193,6 @@ def _end(process: psutil.Process) -> None:
         _, family = psutil.wait_procs(family, timeout=10)
         if not family:
             return
-
-
-def free_port(preferred: int | None = None) -> int:
-    """A port of 127.0.0.1 nobody listens on, `preferred` if it is free.
-
-    Drawn below the range the system takes for outgoing connections, so that none can step in meanwhile.
-    """
-    for port in [*([preferred] if preferred else []), *random.sample(range(20_000, 32_000), 200)]:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
-    raise Trouble("NO_FREE_PORT", "No free TCP port was found on 127.0.0.1.", "Stop some programs and try again.")
-
-
-def chosen_port(purpose: str, preferred: int | None, say: Say) -> int:
-    """`preferred`, or another one with a sentence when a foreign program holds it."""
-    port = free_port(preferred)
-    if preferred and port != preferred:
-        say(f"Port {preferred} is taken by another program; {purpose} uses {port}.")
-    return port
 
 
 def resident_bytes(pid: int) -> int:

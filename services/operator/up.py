@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local import processes
+from deploy.local.ports import chosen_port, free_port
 from deploy.local.processes import Say
 from deploy.local.stack import Stack, running_stack
 from services.operator.bootstrap import bootstrap, new_passwords
@@ -70,10 +71,10 @@ async def running_greenpoints(
         if prepare is not None:
             await prepare(stack)
         ports = {
-            name: processes.chosen_port(f"The {name} service", None if ephemeral else preferred, say)
+            name: chosen_port(f"The {name} service", None if ephemeral else preferred, say)
             for name, preferred in PREFERRED_PORTS.items()
         }
-        relays = {name: processes.free_port() for name in WITH_RELAY}
+        relays = {name: free_port() for name in WITH_RELAY}
         urls = {name: _url(port) for name, port in ports.items()}
         async with open_mailbox(stack.state_dir / "mail") as mailbox:
             own = _own_settings(stack, urls, relays, mailbox, secret)

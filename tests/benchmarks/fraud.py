@@ -19,7 +19,7 @@ import httpx
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from deploy.local import processes
+from deploy.local import ports
 from deploy.local.processes import Say
 from deploy.local.trouble import Trouble
 from services.operator.traffic.fruit import MERCHANT_ID, PROGRAM_ID
@@ -185,7 +185,7 @@ async def _worker(stage: Stage, *, fresh: bool = True) -> AsyncIterator[tuple[in
         await stage.fresh_topics()
     await stage.drop(DATABASE)
     dsns = await stage.dsns(DATABASE)
-    port = processes.free_port()
+    port = ports.free_port()
     async with stage.worker(
         "fraud_monitoring",
         dsns["fraud_monitoring"],

@@ -16,7 +16,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.local import addresses, processes
+from deploy.local import addresses, ports, processes
 from deploy.local.processes import Child
 from deploy.local.stack import CHECKOUT, Stack, default_state_dir, running_stack
 from services.operator.bootstrap import all_topics, create_database, create_topics, dsn_for, new_passwords
@@ -173,7 +173,7 @@ class Stage:
             "GREENPOINTS_ENVIRONMENT": "test",
             "GREENPOINTS_KAFKA": self.kafka,
             "GREENPOINTS_DATABASE": dsn,
-            "GREENPOINTS_HTTP_PORT": str(processes.free_port()),
+            "GREENPOINTS_HTTP_PORT": str(ports.free_port()),
             "GREENPOINTS_ROLES": roles,
             **(environment or {}),
         }

@@ -10,7 +10,7 @@ from typing import Any
 
 from aiosmtpd.smtp import SMTP
 
-from deploy.local import processes
+from deploy.local import ports
 
 
 @dataclass(slots=True)
@@ -96,7 +96,7 @@ class MailServer:
 @asynccontextmanager
 async def running_mail_server() -> AsyncIterator[MailServer]:
     """In this event loop, on a port of its own."""
-    server = MailServer(processes.free_port())
+    server = MailServer(ports.free_port())
     await server.start()
     try:
         yield server

@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from deploy.local import processes
+from deploy.local import ports, processes
 from deploy.local.processes import Child
 from deploy.local.stack import CHECKOUT
 from tests.infrastructure.fixtures import Database
@@ -38,7 +38,7 @@ class Services:
     ) -> None:
         """Start a process of `service` under `name` and wait until it is ready."""
         name = name or service
-        port = self.ports.setdefault(name, processes.free_port())
+        port = self.ports.setdefault(name, ports.free_port())
         env = {
             "GREENPOINTS_ENVIRONMENT": "test",
             "GREENPOINTS_KAFKA": self.kafka,
@@ -116,7 +116,8 @@ async def running_services(kafka: str, database: Database, state_dir: Path, *nam
         yield services
     except BaseException:
         for name in services.ports:
-            print(f"--- {name}\n{services.log(name)[-3000:]}")
+            code = services.running[name].exit_code if name in services.running else None
+            print(f"--- {name}{'' if code is None else f', ended with {code}'}\n{services.log(name)[-3000:]}")
         raise
     finally:
         await services.stop()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testcontainers.compose import DockerCompose
 
-from deploy.local import addresses, docker, processes
+from deploy.local import addresses, docker, ports
 from deploy.local.postgres import admin_password
 from deploy.local.processes import Say
 from deploy.local.stack import Stack, default_state_dir, native_stack, own_state
@@ -46,9 +46,7 @@ async def session_stack(say: Say = print) -> AsyncIterator[Stack]:
 
 def _compose(own: Path, say: Say) -> tuple[DockerCompose, docker.Composed] | None:
     """docker-compose.yml, started and healthy, or None with a sentence when the engine cannot."""
-    composed = docker.Composed(
-        docker.project_of(own), processes.free_port(), processes.free_port(), admin_password(own)
-    )
+    composed = docker.Composed(docker.project_of(own), ports.free_port(), ports.free_port(), admin_password(own))
     settings = own / "compose.env"
     settings.touch(mode=0o600)
     settings.write_text("".join(f"{name}={value}\n" for name, value in composed.environment.items()))

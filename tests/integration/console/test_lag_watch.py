@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.local import processes
+from deploy.local import ports
 from services.console.readings.lag import Badge, LagReading, PlaceLag
 from services.console.readings.lag_watch import LagWatch, declared_groups
 from tests.infrastructure.services import producer
@@ -110,7 +110,7 @@ async def test_a_member_that_stands_still_is_stalled(fresh_topics: str, unique: 
 
 
 async def test_kafka_away_is_a_sentence_and_the_figures_stay() -> None:
-    nowhere = f"127.0.0.1:{processes.free_port()}"
+    nowhere = f"127.0.0.1:{ports.free_port()}"
     async with watching(nowhere, "anybody") as watch:
         reading = await asyncio.wait_for(watch.next(), 10)
         assert reading.error is not None and nowhere in reading.error

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local import addresses, processes
+from deploy.local import addresses, ports, processes
 from deploy.local.stack import own_state
 from deploy.local.trouble import Trouble
 
@@ -108,7 +108,7 @@ def test_a_taken_port_gives_another_one_with_a_sentence() -> None:
         foreigner.listen()
         taken = foreigner.getsockname()[1]
         said: list[str] = []
-        port = processes.chosen_port("Kafka", taken, said.append)
+        port = ports.chosen_port("Kafka", taken, said.append)
     assert port != taken
     assert said == [f"Port {taken} is taken by another program; Kafka uses {port}."]
 
@@ -122,7 +122,7 @@ def test_one_address_without_the_other_is_refused(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_given_address_where_nothing_answers_is_named() -> None:
-    nobody = f"127.0.0.1:{processes.free_port()}"
+    nobody = f"127.0.0.1:{ports.free_port()}"
     with pytest.raises(Trouble, match=f"No Kafka answers at {nobody}"):
         await addresses.check_addresses(nobody, "postgresql://admin:secret@127.0.0.1:1/postgres")
 

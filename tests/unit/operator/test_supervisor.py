@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.processes import free_port
+from deploy.local.ports import free_port
 from deploy.local.stack import CHECKOUT
 from deploy.local.trouble import Trouble
 from services.operator.supervisor import Process, Supervisor, until_interrupted
