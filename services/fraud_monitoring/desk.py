@@ -25,7 +25,7 @@ class Desk:
     limits: Limits
     findings: list[Finding] = field(default_factory=list)
     sightings: list[DeviceSeen] = field(default_factory=list)
-    held: list[tuple[PointsHeld, int]] = field(default_factory=list)  # with its business time
+    held: list[tuple[PointsHeld, int]] = field(default_factory=list)  # with its offset
 
     def oldest(self, arrival: int) -> int:
         """Business time in microseconds before which nothing is counted, for an event of this arrival."""

@@ -1,7 +1,6 @@
 """Writing what was found: idempotent, so that the same thing found twice changes nothing and says nothing again."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from services.fraud_monitoring.outcomes import Outcome
@@ -89,9 +88,9 @@ SAVE_OUTCOMES = gated_statement(
     ],
 )
 SAVE_HELD = """
-    UPDATE hold SET held_points = h.points, held_at = h.held_at
-      FROM unnest($1::uuid[], $2::bigint[], $3::timestamptz[]) AS h (hold_id, points, held_at)
-     WHERE hold.hold_id = h.hold_id AND (hold.held_at IS NULL OR hold.held_at <= h.held_at)
+    UPDATE hold SET held_points = h.points, held_offset = h.held_offset
+      FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS h (hold_id, points, held_offset)
+     WHERE hold.hold_id = h.hold_id AND (hold.held_offset IS NULL OR hold.held_offset <= h.held_offset)
 """
 _DEAD_LETTERS = next(part for part in BATCH_PARTS if part.name == "dead_letter_rows")
 SAVE_DEAD_LETTER = gated_statement(_OPEN, [_DEAD_LETTERS, OUTBOX_PART])
@@ -116,9 +115,13 @@ async def save_outcomes(connection: Connection, outcomes: Sequence[Outcome]) -> 
     await connection.execute(SAVE_OUTCOMES.sql, *SAVE_OUTCOMES.arguments(values))
 
 
-async def save_held(connection: Connection, held: Sequence[tuple[UUID, int, datetime]]) -> None:
-    """What redemption holds now, by hold; the latest of each counts."""
-    latest: dict[UUID, tuple[UUID, int, datetime]] = {}
+async def save_held(connection: Connection, held: Sequence[tuple[UUID, int, int]]) -> None:
+    """What redemption holds now: rows of hold, points and the offset that said so. The last said counts.
+
+    Not the latest by business time: a hold that binds more says so at the time of the grant that came, which may
+    lie long before the hold.
+    """
+    latest: dict[UUID, tuple[UUID, int, int]] = {}
     for row in sorted(held, key=lambda row: row[2]):
         latest[row[0]] = row
     rows = [latest[hold_id] for hold_id in sorted(latest)]

@@ -54,7 +54,7 @@ class Books:
         async with self.running.pool.acquire() as connection:
             await save_outcomes(connection, distinct(outcome_of(finding, REVIEW) for finding in findings))
 
-    async def held(self, *rows: tuple[UUID, int, datetime]) -> None:
+    async def held(self, *rows: tuple[UUID, int, int]) -> None:
         async with self.running.pool.acquire() as connection:
             await save_held(connection, rows)
 

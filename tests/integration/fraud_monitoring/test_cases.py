@@ -79,9 +79,9 @@ async def test_a_confirmation_takes_what_redemption_holds(books: Books) -> None:
     refused = await books.decide(case["case_id"], "confirm")
     assert (refused.status_code, refused.json()["code"]) == (409, "POINTS_UNKNOWN")
     holds = (await books.case(case["case_id"]))["holds"]
-    rows = [(UUID(hold["hold_id"]), 10 * place, NOW) for place, hold in enumerate(holds)]
+    rows = [(UUID(hold["hold_id"]), 10 * place, 7) for place, hold in enumerate(holds)]
     await books.held(*rows)
-    await books.held((rows[4][0], 999, NOW - timedelta(minutes=1)))  # older, and late
+    await books.held((rows[4][0], 999, 6))  # said before, read again
     answer = await books.decide(case["case_id"], "confirm")
     assert (answer.status_code, answer.json()["state"]) == (201, "confirmed")
     told = [orjson.loads(row["payload"])["data"] for row in await books.outbox("hold.confirmed")]
@@ -92,7 +92,7 @@ async def test_one_hold_is_confirmed_for_fewer_points_and_the_rest_released(book
     await books.find(crowd("phone", 5))
     (case,) = await books.cases()
     first = (await books.case(case["case_id"]))["holds"][0]["hold_id"]
-    await books.held((UUID(first), 100, NOW))
+    await books.held((UUID(first), 100, 7))
     too_many = await books.decide(case["case_id"], "confirm", hold_ids=[first], points=101)
     assert (too_many.status_code, too_many.json()["code"]) == (422, "TOO_MANY_POINTS")
     answer = await books.decide(case["case_id"], "confirm", hold_ids=[first], points=40)
@@ -107,7 +107,7 @@ async def test_of_two_reviewers_at_once_one_decides(books: Books) -> None:
     await books.find(crowd("phone", 5))
     (case,) = await books.cases()
     holds = (await books.case(case["case_id"]))["holds"]
-    await books.held(*((UUID(hold["hold_id"]), 5, NOW) for hold in holds))
+    await books.held(*((UUID(hold["hold_id"]), 5, 7) for hold in holds))
     answers = await asyncio.gather(*(books.decide(case["case_id"], verdict) for verdict in ("release", "confirm") * 3))
     told = [len(await books.outbox(type_)) for type_ in ("hold.released", "hold.confirmed")]
     assert sorted(told) == [0, 5]
