@@ -18,7 +18,6 @@ import structlog
 
 from services.fraud_monitoring import metrics
 from services.fraud_monitoring.domain.finding import Finding
-from services.fraud_monitoring.domain.seen import instant
 from services.fraud_monitoring.outcomes import Outcome, distinct, outcome_of
 from services.fraud_monitoring.store.save import save_dead_letter, save_held, save_outcomes
 from shared.events.points_held import PointsHeld
@@ -69,6 +68,11 @@ class Flusher:
         if len(self._waiting) > _MOST_WAITING:
             self._room.clear()
             await self._room.wait()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something that was taken is not acknowledged yet."""
+        return not self._idle.is_set()
 
     async def emptied(self) -> None:
         """Until all that was taken is durable and acknowledged; nothing may be taken meanwhile."""
@@ -171,11 +175,11 @@ async def _save_once(connection: Connection, service: str, letter: DeadLetter) -
         log.debug("dead letter is there already", topic=letter.delivered.topic, offset=letter.delivered.offset)
 
 
-def _held_rows(held: Sequence[tuple[PointsHeld, int]]) -> list[tuple[UUID, int, datetime]]:
+def _held_rows(held: Sequence[tuple[PointsHeld, int]]) -> list[tuple[UUID, int, int]]:
     rows = []
-    for points, at in held:
+    for points, offset in held:
         try:
-            rows.append((UUID(points.hold_id), points.points, instant(at)))
+            rows.append((UUID(points.hold_id), points.points, offset))
         except ValueError:  # no hold of ours
             continue
     return rows

@@ -27,6 +27,7 @@ from services.fraud_monitoring.flush import Flusher, Handled, failed_letter
 from services.fraud_monitoring.handlers.on_device_seen import on_device_seen
 from services.fraud_monitoring.settings import FraudSettings
 from services.fraud_monitoring.shelves import Shelves
+from services.fraud_monitoring.standstill import watch_progress
 from shared.events.cloudevent import Rejected
 from shared.events.event import EventData
 from shared.events.reason_codes import ReasonCode
@@ -43,6 +44,7 @@ log = structlog.get_logger()
 Handlers = Mapping[type[EventData], Callable[[Delivered, Desk], Fate]]
 _STOP_SECONDS, _FINISH_SECONDS = 8.0, 3.0
 _READABLE_SECONDS = 20.0
+_STANDSTILL_SECONDS = 15.0
 _encode = msgspec.msgpack.Encoder().encode
 _decode_sighting = msgspec.msgpack.Decoder(DeviceSeen).decode
 
@@ -61,7 +63,8 @@ async def run_stream(
         stream = Stream(app, handlers, settings, running, feed)
         stream.attach(topics)
         expected = (*topics, DEVICES)  # not the changelogs: a worker also follows those of the others
-        running_parts = (stream.flusher.run(), _run(app), _keep_readable(), _watch(app, expected))
+        progress = watch_progress(app, running.settings.kafka, _STANDSTILL_SECONDS, lambda: stream.flusher.is_busy)
+        running_parts = (stream.flusher.run(), _run(app), _keep_readable(), _watch(app, expected), progress)
         parts = [asyncio.create_task(part) for part in running_parts]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)

@@ -40,7 +40,7 @@ def fought(
         print(f"repeat with {traffic.repeat_with}")
         outcome = await run_course(stack, passwords, traffic, faults, paced=True)
         print(f"{outcome.events} events, fire {outcome.seconds:.1f} s, {outcome.lost_replies} HTTP requests unanswered")
-        print(*outcome.notes, *outcome.recoveries, sep="\n")
+        print(*outcome.notes, *outcome.restarted, *outcome.recoveries, sep="\n")
         print(f"{outcome.post.mails} e-mails, of {outcome.post.unknown} nobody knows")
         assert outcome.clean, outcome.audit
         assert not outcome.post.wrong, shown(outcome.post.wrong)

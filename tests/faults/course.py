@@ -9,6 +9,7 @@ from random import Random
 import asyncpg
 import orjson
 
+from deploy.local.processes import last_words
 from deploy.local.stack import Stack
 from services.operator.audit import run_audit
 from services.operator.lag import EVERYBODY, reading_lag
@@ -83,6 +84,7 @@ class Course:
     post_office: MailServer
     base_records: int = 0
     notes: list[str] = field(default_factory=list)
+    restarted: list[str] = field(default_factory=list)
 
     async def start(self, name: str, extra: Mapping[str, str] | None = None) -> None:
         """Start one of PROCESSES or SECOND_WORKERS and wait until it is ready."""
@@ -137,6 +139,7 @@ class Outcome:
     seconds: float
     rate: float
     lost_replies: int
+    restarted: Sequence[str]
 
 
 async def run_course(
@@ -167,10 +170,25 @@ async def run_course(
             for fault in faults:
                 await fault.prepare(course)
             await asyncio.gather(*(course.start(name) for name in PROCESSES))
-            return await _run(course, sum(fault.seconds for fault in faults) if paced else 0)
+            supervising = asyncio.create_task(_supervise(course))
+            try:
+                return await _run(course, sum(fault.seconds for fault in faults) if paced else 0)
+            finally:
+                supervising.cancel()
+                await asyncio.wait({supervising})
         finally:
             for fault in faults:
                 await fault.mend(course)
+
+
+async def _supervise(course: Course) -> None:
+    """As `greenpoints up` does: a process that ended by itself is started again. Those that are killed are not ours."""
+    while True:
+        for name, child in list(course.services.running.items()):
+            if (code := child.exit_code) is not None and code > 0:
+                course.restarted.append(f"{name} ended by itself and was started again: {last_words(child.log)}")
+                await course.start(name)
+        await asyncio.sleep(0.5)
 
 
 async def _run(course: Course, seconds: float) -> Outcome:
@@ -210,6 +228,7 @@ async def _run(course: Course, seconds: float) -> Outcome:
         seconds=took,
         rate=(course.progress.earning - course.base_records) / took,
         lost_replies=spending.result() + reviewing.result(),
+        restarted=course.restarted,
     )
 
 

@@ -29,6 +29,7 @@ class Round:
             f"{self.fault}: {self.outcome.events:,} events, {self.outcome.seconds:.1f} s under fire, "
             f"{self.outcome.rate:,.0f} records/s of earning, {self.outcome.lost_replies} HTTP requests unanswered",
             *(f"  shown: {note}" for note in self.outcome.notes),
+            *(f"  {what}" for what in self.outcome.restarted),
             *(f"  {recovery}" for recovery in self.outcome.recoveries),
             f"  audit: {self.outcome.audit.splitlines()[0]}",
             f"  e-mails: {self.outcome.post.mails:,} taken on, {self.outcome.post.unknown} of which nobody knows, "
@@ -54,6 +55,7 @@ class Round:
         if outcome is not None:
             told |= {
                 "shown": list(outcome.notes),
+                "restarted": list(outcome.restarted),
                 "recoveries": [asdict(recovery) for recovery in outcome.recoveries],
                 "events": outcome.events,
                 "seconds": outcome.seconds,
