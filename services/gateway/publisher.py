@@ -19,6 +19,7 @@ from aiokafka.structs import RecordMetadata
 from services.gateway.domain.accepted import Record
 from services.gateway.metrics import KAFKA_ANSWERS, PUBLISH_SECONDS, PUBLISHED
 from shared.events.kafka_binding import STRUCTURED_HEADERS
+from shared.runtime.kafka_client import end_client
 
 log = structlog.get_logger()
 
@@ -168,9 +169,7 @@ async def _answers(producer: AIOKafkaProducer) -> bool:
 
 async def _discard(producer: AIOKafkaProducer) -> None:
     """Stop a producer, by force when its records cannot leave it."""
-    try:
-        await asyncio.wait_for(producer.stop(), 3)
-    except Exception:
+    if not await end_client(producer, 3):
         with contextlib.suppress(Exception):
             await asyncio.wait_for(producer._sender.close(), 3)
         with contextlib.suppress(Exception):

@@ -86,7 +86,7 @@ async def _run_roles(service: Service[DeskT], running: Running, feed: ProgramFee
 
 
 async def until_signalled(parts: list[Awaitable[None]]) -> None:
-    """Run the parts side by side; the first failure is raised, a signal ends them all in peace."""
+    """Run the parts side by side; the first that ends is a failure and raised, a signal ends them all in peace."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,8 +97,10 @@ async def until_signalled(parts: list[Awaitable[None]]) -> None:
         parties: list[asyncio.Future[Any]] = [*tasks, waiter]
         await asyncio.wait(parties, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
-            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+            if task.done() and not waiter.done():
+                if not task.cancelled():
+                    task.result()
+                raise RuntimeError("A part of the service ended, which none may before it is told to.")
     finally:
         for party in parties:
             party.cancel()

@@ -1,7 +1,6 @@
 """Program versions, a broadcast: every process reads the whole topic by a plain consumer, outside any group."""
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -13,6 +12,7 @@ from shared.events.kafka_binding import decode
 from shared.events.program_published import ProgramPublished
 from shared.programs.pack import ProgramPack
 from shared.programs.versions import ProgramVersion
+from shared.runtime.kafka_client import end_client
 from shared.runtime.postgres import DATABASE_AWAY, Connection
 from shared.runtime.service import AdoptProgram, Running
 
@@ -54,8 +54,7 @@ class ProgramFeed:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        with contextlib.suppress(Exception):
-            await self._consumer.stop()
+        await end_client(self._consumer)
 
     async def read_to_end(self) -> None:
         """Read up to the end that the topic has at this moment."""

@@ -19,6 +19,7 @@ from aiokafka.structs import RecordMetadata
 from shared.events.kafka_binding import STRUCTURED_HEADERS
 from shared.events.topics import FAILURE_HEADERS_BYTES, load_topics
 from shared.runtime import crash_points, telemetry
+from shared.runtime.kafka_client import end_client
 from shared.runtime.ledger import unpack_headers
 from shared.runtime.partitioner import partition_of
 from shared.runtime.postgres import CONNECTION_LOST, DATABASE_AWAY, Connection
@@ -128,8 +129,7 @@ class Relay:
             for asked in self._topics.values():
                 asked.cancel()
             self._topics.clear()
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(producer.stop(), 5)
+            await end_client(producer, 5)
 
     async def _read(self, connection: Connection) -> Sequence[asyncpg.Record]:
         """The oldest rows, without those of held places."""

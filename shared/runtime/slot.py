@@ -6,26 +6,37 @@ Reading and decoding the next batch goes on while the database works on the pres
 import asyncio
 import random
 from collections.abc import Sequence
-from typing import Generic
+from dataclasses import dataclass, field
+from typing import Any, Generic
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.runtime import crash_points, gate, telemetry
-from shared.runtime.batch import Batch, Delivered, DeskT, read_record
+from shared.runtime.batch import Batch, Delivered, DeskT
 from shared.runtime.batch_run import BatchRun
 from shared.runtime.dead_letter_limit import DeadLetterLimit
 from shared.runtime.gate import GateShutError
 from shared.runtime.postgres import DATABASE_AWAY
 from shared.runtime.program_feed import ProgramFeed
-from shared.runtime.readable_records import UnreadableHeaderError, switch_on
+from shared.runtime.readable_records import UnreadableHeaderError
+from shared.runtime.reading import Reading
 from shared.runtime.service import Running, Service
 
 log = structlog.get_logger()
 
-_DECODE_SLICE = 100
 _LONGEST_PAUSE = 10.0
+_POSTING_SLOTS = 3
+_COMMIT_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What the slots of one process do a few at a time: the others gather more meanwhile, for larger batches."""
+
+    decoding: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    posting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_POSTING_SLOTS))
 
 
 class Slot(Generic[DeskT]):
@@ -38,7 +49,7 @@ class Slot(Generic[DeskT]):
         consumer: AIOKafkaConsumer,
         feed: ProgramFeed,
         partition: int,
-        turn: asyncio.Semaphore,
+        turns: "Turns",
     ) -> None:
         self.partition = partition
         self._service = service
@@ -50,8 +61,9 @@ class Slot(Generic[DeskT]):
         settings = running.settings
         self._limit = DeadLetterLimit(settings.dead_letter_window, settings.dead_letter_percent)
         self._next: dict[str, int] = {}
+        self._uncommitted: dict[TopicPartition, int] = {}
         self._places = [TopicPartition(topic, partition) for topic in service.topics]
-        self._turn = turn
+        self._turns = turns
 
     def stop(self) -> None:
         """Finish the batch in hand, then leave."""
@@ -104,41 +116,33 @@ class Slot(Generic[DeskT]):
     async def _work(self, epoch: int) -> None:
         """Post batch after batch; the next one is read and decoded meanwhile."""
         run = BatchRun(self._service, self._running, epoch, self._limit)
-        upcoming = asyncio.create_task(self._read())
         stopping = asyncio.create_task(self._stopping.wait())
-        try:
-            # not `await upcoming` alone: while a rebalance waits for this slot, a read waits for the rebalance
-            while upcoming in (await asyncio.wait({upcoming, stopping}, return_when=asyncio.FIRST_COMPLETED))[0]:
-                delivered = upcoming.result()
-                await self._feed.wait_until_fresh()
-                upcoming = asyncio.create_task(self._read())
-                for records in delivered:
-                    if self._stopping.is_set():
-                        return
-                    await self._post(run, records)
-        finally:
-            for task in (upcoming, stopping):
-                task.cancel()
-            await asyncio.gather(upcoming, stopping, return_exceptions=True)
 
-    async def _read(self) -> list[list[Delivered]]:
-        """Whatever is there, up to a batch, in the order in which the service lists its topics."""
-        settings = self._running.settings
+        async def done(part: "asyncio.Future[Any]") -> bool:
+            """Not `await part` alone: while a rebalance waits for this slot, a read waits for the rebalance."""
+            await asyncio.wait({part, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return part.done()
+
+        reading = self._reading()
         try:
-            polled = await self._consumer.getmany(
-                *self._places, timeout_ms=settings.poll_milliseconds, max_records=settings.batch_records
-            )
-        except UnicodeDecodeError as error:
-            # the records this call had already taken are gone with it: only a new claim seeks back to them
-            switch_on()
-            raise UnreadableHeaderError(error.reason) from error
-        if polled:
-            crash_points.reach("after_poll")
-        async with self._turn:  # one after the other: side by side each would be as late as the last
-            batches = [await _decode(polled[place]) for place in self._places if place in polled]
-        if batches:
-            crash_points.reach("after_decode")
-        return batches
+            while await done(reading.some):
+                async with self._turns.posting:  # who waits here reads on
+                    reading.want()
+                    if not await done(reading.batch):
+                        return
+                    delivered = reading.batch.result()
+                    reading = self._reading()
+                    await self._feed.wait_until_fresh()
+                    for records in delivered:
+                        if self._stopping.is_set():
+                            return
+                        await self._post(run, records)
+        finally:
+            stopping.cancel()
+            await asyncio.gather(stopping, reading.end(), return_exceptions=True)
+
+    def _reading(self) -> Reading:
+        return Reading(self._consumer, self._places, self._running.settings, self._turns.decoding)
 
     async def _post(self, run: BatchRun[DeskT], records: Sequence[Delivered]) -> None:
         topic, last = records[0].topic, records[-1].offset
@@ -149,25 +153,28 @@ class Slot(Generic[DeskT]):
             await run.post(batch)
         self._next[topic] = batch.to_offset
         crash_points.reach("before_kafka_commit")
-        self._commit_best_effort(TopicPartition(topic, self.partition), batch.to_offset)
+        self._commit_soon(TopicPartition(topic, self.partition), batch.to_offset)
 
     def _is_of_unknown_program(self, delivered: Delivered) -> bool:
         """Such a program may have been published a moment ago; only its handler decides that it was not."""
         program_id = None if delivered.event is None else getattr(delivered.event.data, "program_id", None)
         return program_id is not None and not self._running.programs.knows(program_id)
 
-    def _commit_best_effort(self, place: TopicPartition, offset: int) -> None:
-        """Kafka's copy of the offset serves lag tools only; the books hold the true one."""
+    def _commit_soon(self, place: TopicPartition, offset: int) -> None:
+        """Kafka's copy of the offsets serves lag tools only, so it may be late; the books hold the true ones."""
+        if not self._uncommitted:
+            task = asyncio.create_task(self._commit())
+            _commits.add(task)
+            task.add_done_callback(_commits.discard)
+        self._uncommitted[place] = offset
 
-        async def commit() -> None:
-            try:
-                await self._consumer.commit({place: offset})
-            except Exception as error:
-                log.debug("offset not told to Kafka", place=str(place), error=repr(error))
-
-        task = asyncio.create_task(commit())
-        _commits.add(task)
-        task.add_done_callback(_commits.discard)
+    async def _commit(self) -> None:
+        await self._rest(_COMMIT_SECONDS)
+        offsets, self._uncommitted = self._uncommitted, {}
+        try:
+            await self._consumer.commit(offsets)
+        except Exception as error:
+            log.debug("offsets not told to Kafka", partition=self.partition, error=repr(error))
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -177,12 +184,3 @@ class Slot(Generic[DeskT]):
 
 
 _commits: set[asyncio.Task[None]] = set()
-
-
-async def _decode(records: Sequence["ConsumerRecord[bytes, bytes]"]) -> list[Delivered]:
-    """Decode in slices, so that replies from the database are read in between."""
-    delivered: list[Delivered] = []
-    for start in range(0, len(records), _DECODE_SLICE):
-        delivered.extend(read_record(record) for record in records[start : start + _DECODE_SLICE])
-        await asyncio.sleep(0)
-    return delivered

@@ -1,7 +1,6 @@
 """The consumer of one service process: which partition numbers it owns, and a slot at work for each."""
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import Collection
 from typing import Generic
@@ -14,9 +13,10 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeEr
 from shared.events.topics import load_topics
 from shared.runtime import readable_records
 from shared.runtime.batch import DeskT
+from shared.runtime.kafka_client import end_client
 from shared.runtime.program_feed import ProgramFeed
 from shared.runtime.service import Running, Service
-from shared.runtime.slot import Slot
+from shared.runtime.slot import Slot, Turns
 
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
         self._running = running
         self._feed = feed
         self._slots: dict[int, tuple[Slot[DeskT], asyncio.Task[None]]] = {}
-        self._turn = asyncio.Semaphore(1)
+        self._turns = Turns()
         readable_records.install()  # a slot that meets a header name that is not UTF-8 switches it on
         self._begin()
 
@@ -95,13 +95,19 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
     async def _consume(self) -> None:
         try:
             await self._consumer.start()
+            # else no partition is asked for while another's records wait for their slot, for up to 100 ms
+            self._consumer._fetcher._prefetch_backoff = 0
             await self._refuse_other_partition_counts()
             self._consumer.subscribe(list(self._service.topics), listener=self)
+            # the client's own task that keeps it in its group: when it dies, a slot may wait for it for ever
+            coordination = self._consumer._coordinator._coordination_task
+            await asyncio.wait({self._failed, coordination}, return_when=asyncio.FIRST_COMPLETED)
+            if coordination.done():
+                coordination.result()
             await self._failed
         finally:
             await self._stop_slots()
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(self._consumer.stop(), 10)
+            await end_client(self._consumer)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Nothing is read before the slot has claimed its number and sought to the stored offset."""
@@ -121,7 +127,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
             )
             return
         for partition in sorted(expected):
-            slot = Slot(self._service, self._running, self._consumer, self._feed, partition, self._turn)
+            slot = Slot(self._service, self._running, self._consumer, self._feed, partition, self._turns)
             task = asyncio.create_task(slot.run())
             task.add_done_callback(self._slot_ended)
             self._slots[partition] = (slot, task)

@@ -23,6 +23,7 @@ from services.console.readings.lag import (
 )
 from services.console.readings.record_times import RecordTimes
 from shared.events.topics import built_services, load_topics
+from shared.runtime.kafka_client import end_client
 
 log = structlog.get_logger()
 
@@ -126,8 +127,7 @@ class LagWatch:
                     await self._look(consumer, admin)
                 await asyncio.sleep(PAUSE_SECONDS)
         finally:
-            with contextlib.suppress(Exception):
-                await consumer.stop()
+            await end_client(consumer)
             with contextlib.suppress(Exception):
                 await admin.close()
 

@@ -1,7 +1,6 @@
 """When single records were appended: read from Kafka in the background, remembered, never waited for."""
 
 import asyncio
-import contextlib
 from collections import OrderedDict
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from shared.runtime import readable_records
+from shared.runtime.kafka_client import end_client
 
 log = structlog.get_logger()
 
@@ -64,8 +64,7 @@ class RecordTimes:
             self._wanted.clear()  # asked again at the next look
             log.warning("a record's time cannot be read", error=repr(error)[:300])
         finally:
-            with contextlib.suppress(Exception):
-                await consumer.stop()
+            await end_client(consumer)
 
 
 async def _read(consumer: AIOKafkaConsumer, record: Record) -> datetime | None:

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from shared.events.topics import load_topics
 from shared.runtime import readable_records
+from shared.runtime.kafka_client import end_client
 
 log = structlog.get_logger()
 
@@ -153,8 +154,7 @@ class Tail:
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("the tail cannot read", error=repr(error)[:300])
             if consumer is not None:
-                with contextlib.suppress(Exception):
-                    await consumer.stop()
+                await end_client(consumer)
             raise TailUnavailableError("Kafka does not answer; the tail goes on where it stopped.") from error
         self._idle.append(consumer)
 

@@ -41,11 +41,20 @@ async def working(
 @pytest.mark.parametrize(
     "breaks", [RuntimeError("unable to perform operation; the handler is closed"), ValueError("whatever")]
 )
-async def test_a_broken_client_is_replaced(ledger: Ledger, fresh_topics: str, unique: str, breaks: Exception) -> None:
-    """Seen when a broker went away: the client's coordination ended for good with an error of its own."""
+@pytest.mark.parametrize("farewell", ["in peace", "cancelled"])
+async def test_a_broken_client_is_replaced(
+    ledger: Ledger, fresh_topics: str, unique: str, breaks: Exception, farewell: str
+) -> None:
+    """Seen when a broker went away: the client's coordination ended for good with an error of its own.
+
+    And its `stop` raised the cancellation of one of its tasks, which ended the worker as if it had been told to.
+    """
 
     async def lookup(*_: object) -> Any:
         raise breaks
+
+    async def stop() -> None:
+        raise asyncio.CancelledError
 
     async with working(ledger, fresh_topics, f"worker-{unique}") as (worker, task), producer(fresh_topics) as till:
 
@@ -64,6 +73,8 @@ async def test_a_broken_client_is_replaced(ledger: Ledger, fresh_topics: str, un
         await applied(1)
         coordinator: Any = worker._consumer._coordinator
         coordinator._client.coordinator_lookup = lookup
+        if farewell == "cancelled":
+            worker._consumer.stop = stop
         coordinator.coordinator_dead()
         await send("second")
         await applied(2)
