@@ -13,7 +13,7 @@ from tests.benchmarks.load import START_SECONDS, Load, latest_seconds, running_l
 from tests.benchmarks.spine import DATABASE, Capacity, check_lots, handled_by, measure_capacity, running_spine
 from tests.benchmarks.stage import BenchmarkFailedError, Stage
 
-_POLL_SECONDS = 0.004
+_POLL_SECONDS = 0.01
 _SAMPLES_PER_SECOND = 100
 _WARM_SECONDS = 5.0
 _PATIENCE_SECONDS = 60.0

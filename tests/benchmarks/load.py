@@ -23,7 +23,7 @@ from shared.events.kafka_binding import STRUCTURED_HEADERS
 from tests.benchmarks.events import all_partitions, members_of, moment, purchase, small_receipt
 from tests.benchmarks.stage import BenchmarkFailedError, Stage
 
-_TICK_SECONDS = 0.002
+_TICK_SECONDS = 0.005
 START_SECONDS = 4.0  # from starting the process to its first event
 
 
