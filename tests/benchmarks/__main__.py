@@ -24,7 +24,7 @@ def main() -> None:
     plan = Plan(
         quick=asked.quick,
         seed=seed,
-        events=asked.events or (30_000 if asked.quick else 80_000),
+        events=asked.events or (30_000 if asked.quick else 40_000),
         repetitions=1 if asked.quick else 3,
         naive_seconds=3.0 if asked.quick else 10.0,
     )
