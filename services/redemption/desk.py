@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -115,11 +116,15 @@ class RedemptionDesk(Desk):
     def changed_wallets(self) -> list[Wallet]:
         """Wallets whose deficit, waived points or number of open holds are other than loaded, sorted."""
         changed = []
-        for member in sorted(self.wallets):
-            before, after = self.loaded.get(member) or Wallet(*member), self.wallets[member]
-            if (before.deficit, before.waived) != (after.deficit, after.waived) or self.more_open_holds(after):
-                changed.append(after)
-        return changed
+        for member, after in self.wallets.items():
+            before = self.loaded.get(member)
+            if before is None:
+                owing = after.deficit or after.waived
+            else:
+                owing = before.deficit != after.deficit or before.waived != after.waived
+            if owing or (after.holds and self.more_open_holds(after)):
+                changed.append((member, after))
+        return [wallet for _, wallet in sorted(changed, key=itemgetter(0))]
 
     def more_open_holds(self, wallet: Wallet) -> int:
         """How many more of the member's holds are open than when the wallet was loaded."""

@@ -30,6 +30,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Fate(StrEnum):
     """What became of one offset (invariant 8)."""
 
+    __hash__ = str.__hash__  # a counter's key for every event; Enum's own takes a call
+
     APPLIED = "applied"
     DUPLICATE = "duplicate"
     IGNORED = "ignored"

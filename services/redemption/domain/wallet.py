@@ -60,10 +60,10 @@ def shares(lots: Iterable[Lot], wanted: int) -> Iterator[tuple[Lot, int]]:
         yield lot, taken
 
 
-def open_lot(wallet: Wallet, lot: Lot) -> tuple[Wallet, Movement]:
-    """Enter a grant's lot, born pending or available as `posted` says."""
-    account = Account.PENDING if lot.posted is LotState.PENDING else Account.AVAILABLE
-    return wallet.with_lots((lot,)), lot.movement(Account.ISSUED, account, lot.points)
+def open_lot(wallet: Wallet, lot: Lot) -> Wallet:
+    """Enter a grant's lot; its points go from `issued` to the lot's account."""
+    program_id, member_id, deficit, waived, lots, holds = wallet
+    return Wallet(program_id, member_id, deficit, waived, {**lots, lot.lot_id: lot}, holds)
 
 
 class SetOff(NamedTuple):

@@ -40,11 +40,11 @@ def on_points_granted(delivered: Delivered, desk: RedemptionDesk) -> Fate:
         expires_at=granted.expires_at,
         origin=Origin(event.id, granted.correlation_id, granted.rule_version),
     )
-    wallet, movement = open_lot(desk.wallet(member), lot)
+    wallet = open_lot(desk.wallet(member), lot)
     wallet, bound = bind(wallet) if wallet.holds else (wallet, ())
     wallet, repaid = set_off(wallet)
     desk.keep(member, wallet)
-    desk.open(lot_id, movement.to_account, event, granted)
+    desk.open(lot_id, lot.account, event, granted)
     if bound or repaid is not None:
         cause = cause_of(event)
         tell_held(desk, member, bound, cause)

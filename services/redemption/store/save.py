@@ -150,7 +150,7 @@ async def save_under_lock(connection: Connection, desk: RedemptionDesk) -> None:
 
 def _wallet_arguments(desk: RedemptionDesk) -> dict[str, object]:
     owing = desk.changed_wallets()
-    opened = sorted(desk.members - desk.loaded.keys() - {(w.program_id, w.member_id) for w in owing})
+    opened = desk.members - desk.loaded.keys() - {(w.program_id, w.member_id) for w in owing}
     return {
         "open_program": [program for program, _ in opened],
         "open_member": [member for _, member in opened],
