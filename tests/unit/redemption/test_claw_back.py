@@ -19,7 +19,7 @@ def test_three_hundred_earned_and_two_hundred_and_fifty_spent_leaves_a_deficit_t
     held, taken = claw_back(held, FIRST, 300, Policy.DEFICIT)
     assert (taken.taken, taken.deficit, held.deficit, held.spendable) == (50, 250, 250, 0)
 
-    held, _ = open_lot(held, lot(2, 400, day=1))
+    held = open_lot(held, lot(2, 400, day=1))
     held, repaid = set_off(held)
     assert repaid is not None
     assert (repaid.points, repaid.deficit_before, repaid.deficit_after) == (250, 250, 0)

@@ -28,7 +28,7 @@ def held(start: Wallet, *holds: Placed) -> Wallet:
 def test_a_hold_of_the_member_binds_pending_and_available_points_and_what_comes_later() -> None:
     now = held(wallet(lot(1, 100), lot(2, 50, posted=LotState.PENDING)), placed())
     assert (now.spendable, now.holds["h1"].held) == (0, 150)
-    now, _ = open_lot(now, lot(3, 30))
+    now = open_lot(now, lot(3, 30))
     now, (bound,) = bind(now)
     assert [(moved.lot_id.int, moved.points, moved.from_account) for moved in bound.movements] == [
         (3, 30, Account.AVAILABLE)
@@ -41,7 +41,7 @@ def test_a_hold_of_the_member_binds_pending_and_available_points_and_what_comes_
 def test_a_hold_of_a_grant_waits_for_it_and_binds_nothing_else() -> None:
     now = held(wallet(lot(1, 100)), placed(2))
     assert (now.spendable, now.holds["h1"].held) == (100, 0)
-    now, _ = open_lot(now, lot(2, 40, posted=LotState.PENDING))
+    now = open_lot(now, lot(2, 40, posted=LotState.PENDING))
     now, (bound,) = bind(now)
     assert (bound.hold.held, now.spendable, now.lots[UUID(int=2)].remaining) == (40, 100, 0)
 

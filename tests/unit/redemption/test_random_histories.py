@@ -42,8 +42,8 @@ class AnyHistory(RuleBasedStateMachine):
             available_day=day + wait,
             expires_day=expires_day,
         )
-        self.held, movement = open_lot(self.held, granted)
-        self.movements.append(movement)
+        self.held = open_lot(self.held, granted)
+        self.movements.append(granted.movement(Account.ISSUED, granted.account, granted.points))
         self._bind()
         self._set_off()
 
