@@ -16,7 +16,7 @@ up: $(READY) ## run Kafka, PostgreSQL and the services until Ctrl-C
 test: $(READY) ## lint, then unit, contract, integration, end-to-end, browser and short fault tests
 	@deploy/local/test.sh
 
-bench: $(READY) ## measure throughput, latency and memory against their targets; half an hour
+bench: $(READY) ## measure throughput, latency and memory against their targets; a quarter of an hour
 	@.venv/bin/python -m tests.benchmarks --json .state/bench.json
 
 faults: $(READY) ## the long fault run: 50,000 events, every kind of fault, a report

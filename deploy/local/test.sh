@@ -34,8 +34,9 @@ lane() {
     done
 }
 
-echo "Running, each shown when it ends: ${lanes[*]}"
 before=$SECONDS
+.venv/bin/python -m deploy.local.prepare || echo "prepare      FAILED" >"$results/prepare.sum"
+echo "Running, each shown when it ends: ${lanes[*]}"
 for kinds in "${lanes[@]}"; do
     # shellcheck disable=SC2086 - a lane is a list of words
     lane $kinds &
