@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 _MOST_WAITING = 2000  # events; reading waits above it
 _LONGEST_PAUSE = 10.0
+_KAFKA_SILENT_SECONDS = 15.0
 _ITS_OWN_FAULT = ("22", "23", "P0")
 
 
@@ -53,6 +54,7 @@ class Flusher:
     review: timedelta
     unacknowledged: Callable[[], Sequence["asyncio.Future[object]"]]
     _waiting: list[Handled] = field(default_factory=list)
+    _sent_at: float | None = None  # since when Kafka is waited for
     _some: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
     _idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -71,8 +73,9 @@ class Flusher:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something that was taken is not acknowledged yet."""
-        return not self._idle.is_set()
+        """Whether something that was taken will yet be acknowledged: not if Kafka has been silent for too long."""
+        is_heard = self._sent_at is None or time.monotonic() - self._sent_at < _KAFKA_SILENT_SECONDS
+        return is_heard and not self._idle.is_set()
 
     async def emptied(self) -> None:
         """Until all that was taken is durable and acknowledged; nothing may be taken meanwhile."""
@@ -88,7 +91,9 @@ class Flusher:
             sent = self.unacknowledged()
             begun = time.monotonic()
             await self._store(handled)
+            self._sent_at = time.monotonic()
             await _acknowledged(sent)
+            self._sent_at = None
             crash_points.reach("before_kafka_commit")
             for event in handled:
                 event.acknowledge()

@@ -30,7 +30,10 @@ class StandstillError(WorkerStoppedError):
 
 
 async def watch_progress(app: FraudApp, kafka: str, patience: float, is_busy: Callable[[], bool]) -> None:
-    """Until a partition has stood still for `patience` seconds while nothing was under way: raises StandstillError."""
+    """Until a partition has stood still for `patience` seconds while nothing was under way: raises StandstillError.
+
+    While Kafka does not answer, nothing stands still.
+    """
     loop = asyncio.get_running_loop()
     known: dict[TP, int] = {}
     since = loop.time()
