@@ -79,7 +79,7 @@ async def watch_progress(app: FraudApp, kafka: str, patience: float, is_busy: Ca
             known, since = behind, loop.time()
             continue
         if loop.time() - since >= patience:
-            if unread := await _unread(kafka, known):
+            if unread := await _unread(kafka, known, group=app.conf.id):
                 raise StandstillError(
                     f"fraud_monitoring stands still at {unread}: events lie there and nothing acknowledges them. "
                     "Start it again: it goes on where it was."
@@ -100,10 +100,16 @@ async def _behind(app: FraudApp) -> dict[TP, int]:
     return {place: done[place] for place in places if done[place] < ends.get(place, 0)}
 
 
-async def _unread(kafka: str, places: dict[TP, int], before: int | None = None) -> dict[str, int]:
-    """Of these places those where a record follows: what ends a transaction takes up offsets, too."""
+async def _unread(
+    kafka: str, places: dict[TP, int], before: int | None = None, group: str | None = None
+) -> dict[str, int]:
+    """Of these places those where a record follows: what ends a transaction takes up offsets, too.
+
+    With `group`, one after what Kafka holds as done by it: another worker may have the partition by now.
+    """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka,
+        group_id=group,
         enable_auto_commit=False,
         isolation_level="read_committed",
         auto_offset_reset="earliest",
@@ -113,7 +119,8 @@ async def _unread(kafka: str, places: dict[TP, int], before: int | None = None) 
         await consumer.start()
         consumer.assign([TopicPartition(*place) for place in places])
         for place, offset in places.items():
-            consumer.seek(TopicPartition(*place), offset)
+            done = None if group is None else await consumer.committed(TopicPartition(*place))
+            consumer.seek(TopicPartition(*place), max(offset, done or 0))
         async with asyncio.timeout(_READ_SECONDS):
             while len(found) < len(places):
                 for place, records in (await consumer.getmany(timeout_ms=500, max_records=len(places))).items():

@@ -13,6 +13,7 @@ from services.fraud_monitoring.standstill import Continuity, StandstillError, wa
 from tests.infrastructure.services import producer
 
 TOPIC = "pos.purchases.v1"
+GROUP = "standstill-tests"
 _PATIENCE = 1.5
 
 
@@ -34,7 +35,9 @@ class _Consumer:
 
 
 def _app(consumer: _Consumer) -> FraudApp:
-    whole: Any = SimpleNamespace(consumer=consumer, rebalancing=False, tables=SimpleNamespace(actives_ready=True))
+    whole: Any = SimpleNamespace(
+        consumer=consumer, rebalancing=False, tables=SimpleNamespace(actives_ready=True), conf=SimpleNamespace(id=GROUP)
+    )
     return cast(FraudApp, whole)
 
 
