@@ -45,7 +45,7 @@ log = structlog.get_logger()
 Handlers = Mapping[type[EventData], Callable[[Delivered, Desk], Fate]]
 _STOP_SECONDS, _FINISH_SECONDS = 8.0, 3.0
 _READABLE_SECONDS = 20.0
-_STANDSTILL_SECONDS = 15.0
+_STANDSTILL_SECONDS = 30.0
 _encode = msgspec.msgpack.Encoder().encode
 _decode_sighting = msgspec.msgpack.Decoder(DeviceSeen).decode
 

@@ -27,7 +27,7 @@ from tests.infrastructure.services import Services, eventually, producer, runnin
 
 AUDIT = "greenpoints_audit"
 _SLICE = 100  # records sent together
-DRAIN_SECONDS = 60  # without any progress
+DRAIN_SECONDS = 90  # without any progress: longer than fraud monitoring takes to notice a standstill and begin again
 
 
 @dataclass(frozen=True, slots=True)
