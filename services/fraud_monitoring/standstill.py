@@ -6,8 +6,7 @@ once, so what is read again changes nothing.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import cast
 
 import structlog
@@ -24,44 +23,10 @@ log = structlog.get_logger()
 
 _LOOK_SECONDS = 1.0
 _READ_SECONDS = 3.0
-_IN_HAND_SECONDS = 5.0
 
 
 class StandstillError(WorkerStoppedError):
-    """Some records were left out; starting again mends it."""
-
-
-class Continuity:
-    """After each assignment: does a partition go on where it was?
-
-    Seen once after a broker was killed: Faust dropped what it had read, did not seek back and committed what came next.
-    """
-
-    def __init__(self, kafka: str) -> None:
-        self._kafka = kafka
-        self._next: dict[TP, int] = {}
-        self._unproved: set[TP] = set()
-        self._assigned_at = 0.0
-
-    def begin(self, assigned: Iterable[TP]) -> None:
-        """These partitions are ours now, and what was read of them may have been dropped."""
-        self._unproved = set(assigned)
-        self._next = {place: offset for place, offset in self._next.items() if place in self._unproved}
-        self._assigned_at = time.monotonic()
-
-    async def prove(self, place: TP, offset: int, committed: int | None) -> None:
-        """Raises StandstillError, before the record at `offset` is acknowledged, if one before it was left out."""
-        expected = self._next.get(place, committed)
-        self._next[place] = offset + 1
-        if place not in self._unproved:
-            return
-        if time.monotonic() - self._assigned_at > _IN_HAND_SECONDS:  # sooner it may be one of before the assignment
-            self._unproved.discard(place)
-        if expected is not None and offset > expected and await _unread(self._kafka, {place: expected}, offset):
-            raise StandstillError(
-                f"fraud_monitoring was given {place.topic}/{place.partition}@{offset}, and never what lies there from "
-                f"{expected} on. Start it again: it goes on where it was."
-            )
+    """Some partitions stand still; starting again mends it."""
 
 
 async def watch_progress(app: FraudApp, kafka: str, patience: float, is_busy: Callable[[], bool]) -> None:
@@ -79,7 +44,7 @@ async def watch_progress(app: FraudApp, kafka: str, patience: float, is_busy: Ca
             known, since = behind, loop.time()
             continue
         if loop.time() - since >= patience:
-            if unread := await _unread(kafka, known, group=app.conf.id):
+            if unread := await _unread(kafka, known, app.conf.id):
                 raise StandstillError(
                     f"fraud_monitoring stands still at {unread}: events lie there and nothing acknowledges them. "
                     "Start it again: it goes on where it was."
@@ -100,12 +65,10 @@ async def _behind(app: FraudApp) -> dict[TP, int]:
     return {place: done[place] for place in places if done[place] < ends.get(place, 0)}
 
 
-async def _unread(
-    kafka: str, places: dict[TP, int], before: int | None = None, group: str | None = None
-) -> dict[str, int]:
-    """Of these places those where a record follows: what ends a transaction takes up offsets, too.
+async def _unread(kafka: str, places: dict[TP, int], group: str) -> dict[str, int]:
+    """Of these places those where a record follows what Kafka holds as done by the group.
 
-    With `group`, one after what Kafka holds as done by it: another worker may have the partition by now.
+    Another worker may have the partition by now, and what ends a transaction takes up offsets, too.
     """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka,
@@ -119,13 +82,11 @@ async def _unread(
         await consumer.start()
         consumer.assign([TopicPartition(*place) for place in places])
         for place, offset in places.items():
-            done = None if group is None else await consumer.committed(TopicPartition(*place))
+            done = await consumer.committed(TopicPartition(*place))
             consumer.seek(TopicPartition(*place), max(offset, done or 0))
         async with asyncio.timeout(_READ_SECONDS):
             while len(found) < len(places):
-                for place, records in (await consumer.getmany(timeout_ms=500, max_records=len(places))).items():
-                    if before is not None and records[0].offset >= before:
-                        return found
+                for place in await consumer.getmany(timeout_ms=500, max_records=len(places)):
                     found[f"{place.topic}/{place.partition}"] = places[TP(place.topic, place.partition)]
     except (KafkaError, TimeoutError) as error:
         log.debug("standstill looked at", found=found, error=repr(error)[:200])

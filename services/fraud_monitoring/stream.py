@@ -17,7 +17,6 @@ from typing import Any, cast
 
 import msgspec
 import structlog
-from faust.transport.consumer import Consumer
 from faust.types import EventT, StreamT
 
 from services.fraud_monitoring import metrics
@@ -28,7 +27,7 @@ from services.fraud_monitoring.flush import Flusher, Handled, failed_letter
 from services.fraud_monitoring.handlers.on_device_seen import on_device_seen
 from services.fraud_monitoring.settings import FraudSettings
 from services.fraud_monitoring.shelves import Shelves
-from services.fraud_monitoring.standstill import Continuity, StandstillError, watch_progress
+from services.fraud_monitoring.standstill import watch_progress
 from shared.events.cloudevent import Rejected
 from shared.events.event import EventData
 from shared.events.reason_codes import ReasonCode
@@ -66,7 +65,7 @@ async def run_stream(
         expected = (*topics, DEVICES)  # not the changelogs: a worker also follows those of the others
         progress = watch_progress(app, running.settings.kafka, _STANDSTILL_SECONDS, lambda: stream.flusher.is_busy)
         running_parts = (stream.flusher.run(), _run(app), _keep_readable(), _watch(app, expected), progress)
-        parts = [*(asyncio.create_task(part) for part in running_parts), stream.left_out]
+        parts = [asyncio.create_task(part) for part in running_parts]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
@@ -94,8 +93,6 @@ class Stream:
         self._running = running
         self._feed = feed
         self._finishing = False
-        self._continuity = Continuity(running.settings.kafka)
-        self.left_out: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._by_type = {model.TYPE: handler for model, handler in handlers.items()}
         tables = all_tables(app)
         self._shelves = Shelves(lambda name: cast("dict[bytes, bytes]", tables[name]))
@@ -109,7 +106,6 @@ class Stream:
 
     def attach(self, topics: Sequence[str]) -> None:
         """One agent reads all that comes in, one the repartition topic."""
-        self._app.on_partitions_assigned.connect(self._on_assigned)
         incoming = self._app.topic(*topics, key_type=bytes, value_type=bytes, allow_empty=True)
         self._app.agent(incoming, name="incoming", concurrency=1)(self._read_incoming)
         self._app.agent(self._devices, name="devices", concurrency=1)(self._read_sightings)
@@ -120,25 +116,10 @@ class Stream:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.flusher.emptied(), _FINISH_SECONDS)
 
-    async def _on_assigned(self, _app: Any, /, *assigned: Any, **_: Any) -> None:
-        self._continuity.begin(assigned[0])
-
-    async def _prove_continuity(self, event: EventT[bytes]) -> None:
-        """An agent that ended would be started again, and go on: it waits here for the process's end."""
-        message = event.message
-        committed = cast(Consumer, self._app.consumer)._committed_offset.get(message.tp)
-        try:
-            await self._continuity.prove(message.tp, message.offset, committed)
-        except StandstillError as error:
-            if not self.left_out.done():
-                self.left_out.set_exception(error)
-            await asyncio.Event().wait()
-
     async def _read_incoming(self, stream: StreamT[bytes]) -> None:
         stream.enable_acks = False  # the flusher acknowledges
         async for event in stream.events():
             await self._unless_finishing()
-            await self._prove_continuity(event)
             crash_points.reach("after_poll")
             delivered = _delivered(event)
             await self._know_program(delivered)
@@ -150,7 +131,6 @@ class Stream:
         stream.enable_acks = False
         async for event in stream.events():
             await self._unless_finishing()
-            await self._prove_continuity(event)
             desk = Desk(self._shelves, self._limits)
             try:
                 on_device_seen(_decode_sighting(event.message.value or b""), desk)

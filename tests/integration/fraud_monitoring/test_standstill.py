@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from faust.types import TP
 
 from services.fraud_monitoring.faust_app import FraudApp
-from services.fraud_monitoring.standstill import Continuity, StandstillError, watch_progress
+from services.fraud_monitoring.standstill import StandstillError, watch_progress
 from tests.infrastructure.services import producer
 
 TOPIC = "pos.purchases.v1"
@@ -84,38 +84,3 @@ async def test_who_is_busy_or_moves_does_not_stand_still(fresh_topics: str) -> N
             await _watched(fresh_topics, moving)
     finally:
         mover.cancel()
-
-
-async def test_what_was_left_out_after_an_assignment_is_noticed_before_the_next_is_acknowledged(
-    fresh_topics: str, unique: str
-) -> None:
-    place = TP(TOPIC, 0)
-    async with producer(fresh_topics) as till:
-        for _ in range(5):
-            await till.send_and_wait(TOPIC, b"{}", key=b"k", partition=0)
-    continuity = Continuity(fresh_topics)
-    continuity.begin([place])
-    await continuity.prove(place, 0, committed=None)
-    continuity.begin([place])
-    await continuity.prove(place, 1, committed=0)
-    await continuity.prove(place, 1, committed=0)  # read again
-    continuity.begin([place])
-    with pytest.raises(StandstillError, match=r"pos\.purchases\.v1/0@4, .* from 2 on"):
-        await continuity.prove(place, 4, committed=0)
-    fresh = Continuity(fresh_topics)
-    fresh.begin([place])
-    with pytest.raises(StandstillError):
-        await fresh.prove(place, 3, committed=2)
-
-    transactions = AIOKafkaProducer(bootstrap_servers=fresh_topics, transactional_id=f"till-{unique}")
-    await transactions.start()
-    try:
-        for _ in range(2):
-            async with transactions.transaction():
-                await transactions.send_and_wait(TOPIC, b"{}", key=b"k", partition=0)
-    finally:
-        await transactions.stop()
-    for expected, offset in ((5, 5), (6, 7)):  # 6 ends the first transaction
-        again = Continuity(fresh_topics)
-        again.begin([place])
-        await again.prove(place, offset, committed=expected)
