@@ -1,8 +1,7 @@
 """Notices that a partition stands still: events lie there, and nothing acknowledges them.
 
-Faust has lost records that it had read, in ways that its next version may have, too (faust_app.py names those that were
-found). Its place in Kafka is then behind for good, and the remedy is to begin again from there: windows count an event
-once, so what is read again changes nothing.
+Nothing is lost by it (unfinished.py), but nothing goes on either; the remedy is to begin again from Kafka's offset: windows
+count an event once, so what is read again changes nothing.
 """
 
 import asyncio
@@ -12,10 +11,10 @@ from typing import cast
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
-from faust.transport.consumer import Consumer
 from faust.types import TP
 
 from services.fraud_monitoring.faust_app import FraudApp
+from services.fraud_monitoring.reading import Consumer
 from shared.runtime.kafka_client import end_client
 from shared.runtime.worker import WorkerStoppedError
 
@@ -61,7 +60,7 @@ async def _behind(app: FraudApp) -> dict[TP, int]:
     except KafkaError as error:
         log.debug("ends unknown", error=repr(error)[:200])
         return {}
-    done = {place: consumer._committed_offset.get(place) or 0 for place in places}
+    done = {place: consumer.unfinished.committed.get(place, 0) for place in places}
     return {place: done[place] for place in places if done[place] < ends.get(place, 0)}
 
 

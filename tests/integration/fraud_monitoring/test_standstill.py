@@ -21,7 +21,7 @@ class _Consumer:
     """As much of Faust's consumer as is looked at; `done` is what it has committed."""
 
     def __init__(self, done: int, end: int) -> None:
-        self._committed_offset = {TP(TOPIC, 0): done}
+        self.unfinished = SimpleNamespace(committed={TP(TOPIC, 0): done})
         self.end = end
 
     def assignment(self) -> set[TP]:
@@ -76,7 +76,7 @@ async def test_who_is_busy_or_moves_does_not_stand_still(fresh_topics: str) -> N
     async def move() -> None:
         while True:
             await asyncio.sleep(0.5)
-            moving._committed_offset[TP(TOPIC, 0)] += 1
+            moving.unfinished.committed[TP(TOPIC, 0)] += 1
 
     mover = asyncio.create_task(move())
     try:
