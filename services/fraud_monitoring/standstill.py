@@ -1,7 +1,7 @@
 """Notices that a partition stands still: events lie there, and nothing acknowledges them.
 
-Nothing is lost by it (unfinished.py), but nothing goes on either; the remedy is to begin again from Kafka's offset: windows
-count an event once, so what is read again changes nothing.
+Nothing is lost by it (unfinished.py), but nothing goes on either; the remedy is to begin again from Kafka's offset:
+windows count an event once, so what is read again changes nothing.
 """
 
 import asyncio
