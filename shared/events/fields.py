@@ -55,12 +55,29 @@ def parse_timestamp(value: object) -> datetime:
         if value.tzinfo is None:
             raise ValueError("a time needs an offset, such as 2026-01-31T09:30:00+08:00")
         return value.astimezone(UTC)
+    if isinstance(value, str) and _is_as_we_write(value):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            pass  # why is said below
     if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
         raise ValueError("a time is written as RFC 3339 with offset, such as 2026-01-31T09:30:00+08:00")
     try:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("the time names an instant that does not exist") from None
+
+
+def _is_as_we_write(text: str) -> bool:
+    """Whether it has the signs of `format_timestamp`, where digits only may stand between: nearly always."""
+    size = len(text)
+    return (
+        (size == 20 or (size == 27 and text[19] == "."))
+        and text[4] == text[7] == "-"
+        and text[10] == "T"
+        and text[13] == text[16] == ":"
+        and text[-1] == "Z"
+    )
 
 
 def format_timestamp(instant: datetime) -> str:

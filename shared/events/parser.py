@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+import msgspec
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic_core import SchemaValidator
@@ -21,6 +22,7 @@ from shared.events.event import EventData
 from shared.events.fields import is_printable, parse_timestamp
 from shared.events.integrity import MAX_MESSAGE_BYTES, load_json, malformed
 from shared.events.member_closed import MemberClosed
+from shared.events.points_granted import PointsGranted
 from shared.events.quick import quick_reader
 from shared.events.reason_codes import ReasonCode
 from shared.events.rejected import FieldError, Rejected
@@ -29,6 +31,8 @@ __all__ = ["MAX_MESSAGE_BYTES", "parse_attributes_and_data", "parse_structured",
 
 _MAX_ID: Final = 128
 _MAX_SOURCE: Final = 256
+_MAX_TIME: Final = 64
+_MAX_KEY: Final = 2 * _MAX_ID + 1
 _MAX_FIELD_ERRORS: Final = 20
 _KNOWN: Final = frozenset(
     ("specversion", "id", "source", "type", "subject", "time", "partitionkey", "datacontenttype", "data",
@@ -44,6 +48,8 @@ AUTHORITIES: Final[Mapping[str, str]] = MappingProxyType({MemberClosed.TYPE: "/r
 
 def parse_structured(raw: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> CloudEvent:
     """A structured-mode event: one JSON object with the attributes and `data`. Raises Rejected."""
+    if (own := _read_own(raw, max_bytes)) is not None:
+        return own
     envelope = load_json(raw, max_bytes)
     if not isinstance(envelope, dict):
         raise malformed("A structured event is one JSON object with the CloudEvents attributes.")
@@ -54,12 +60,12 @@ def parse_structured(raw: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> CloudEve
         raise malformed("The event has no data.")
     require_json(envelope.get("datacontenttype"))
     if (read := _read_quickly(model, raw, envelope["data"])) is not None:
-        return _assemble(envelope, *read)
+        return _assemble(_printable_attributes(envelope), *read)
     try:
         data = _structured_validator(model).validate_json(raw).data
     except ValidationError as error:
         raise _rejection(model, error, depth=1) from None
-    return _assemble(envelope, data, known_json(data))
+    return _assemble(_attributes(envelope), data, known_json(data))
 
 
 def parse_attributes_and_data(
@@ -70,12 +76,12 @@ def parse_attributes_and_data(
     model = _model_of(attributes)
     require_json(attributes.get("datacontenttype"))
     if (read := _read_quickly(model, raw, loaded)) is not None:
-        return _assemble(attributes, *read)
+        return _assemble(_attributes(attributes), *read)
     try:
         data = model.__pydantic_validator__.validate_json(raw)
     except ValidationError as error:
         raise _rejection(model, error, depth=0) from None
-    return _assemble(attributes, data, known_json(data))
+    return _assemble(_attributes(attributes), data, known_json(data))
 
 
 def _read_quickly(model: type[EventData], raw: bytes, loaded: object) -> tuple[EventData, bytes] | None:
@@ -112,11 +118,92 @@ def _model_of(attributes: Mapping[str, Any]) -> type[EventData]:
     return model
 
 
-def _assemble(attributes: Mapping[str, Any], data: EventData, known: bytes) -> CloudEvent:
-    event_id = _required(attributes, "id", _MAX_ID)
-    source = _required(attributes, "source", _MAX_SOURCE)
+class _Attributes(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What a usual envelope holds, each attribute within its length; whatever is otherwise is read one by one."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_ID)]
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_SOURCE)]
+    time: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_TIME)]
+    specversion: str  # this and the type were looked at before
+    type: str
+    data: Any
+    subject: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_ID)] | None = None
+    partitionkey: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_KEY)] | None = None
+    datacontenttype: str | None = None
+    extensions: Mapping[str, str] = _NO_EXTENSIONS  # never the envelope's own word
+
+
+class _OwnEnvelope(_Attributes, frozen=True, gc=False, forbid_unknown_fields=True):
+    data: msgspec.Raw
+
+
+_read_own_envelope: Final = msgspec.json.Decoder(_OwnEnvelope).decode
+_OWN: Final = PointsGranted  # the hot type that our own services write
+_OWN_MARK: Final = f'"type":"{PointsGranted.TYPE}"'.encode()
+
+
+def _read_own(raw: bytes, max_bytes: int) -> CloudEvent | None:
+    """An event as our services write it, in half the time; None for whatever may be otherwise, and be it one byte."""
+    if _OWN_MARK not in raw or len(raw) > max_bytes or b"\\" in raw or b"\x7f" in raw or not raw.isascii():
+        return None
+    try:
+        envelope = _read_own_envelope(raw)
+    except msgspec.MsgspecError:
+        return None
+    written = bytes(envelope.data)
+    if (
+        envelope.type != _OWN.TYPE
+        or envelope.specversion != "1.0"
+        or envelope.datacontenttype != "application/json"
+        or envelope.extensions is not _NO_EXTENSIONS
+        or raw.count(b":") - written.count(b":") != _colons(envelope)
+    ):
+        return None
+    reader = quick_reader(_OWN)
+    data = None if reader is None else reader.read_as_written(written)
+    return None if data is None else _assemble(envelope, data, written)
+
+
+def _colons(envelope: _OwnEnvelope) -> int:
+    """As many as it is written with if it names no attribute twice."""
+    subject, partitionkey = envelope.subject, envelope.partitionkey
+    return (
+        7
+        + envelope.id.count(":")
+        + envelope.source.count(":")
+        + envelope.time.count(":")
+        + (0 if subject is None else 1 + subject.count(":"))
+        + (0 if partitionkey is None else 1 + partitionkey.count(":"))
+    )
+
+
+def _printable_attributes(envelope: Mapping[str, Any]) -> _Attributes:
+    """Of an envelope that holds no unprintable text. Raises Rejected."""
+    try:
+        found = msgspec.convert(envelope, _Attributes)
+    except msgspec.ValidationError:
+        return _attributes(envelope)
+    return found if found.extensions is _NO_EXTENSIONS else _attributes(envelope)
+
+
+def _attributes(given: Mapping[str, Any]) -> _Attributes:
+    """Each looked at by itself. Raises Rejected."""
+    return _Attributes(
+        _required(given, "id", _MAX_ID),
+        _required(given, "source", _MAX_SOURCE),
+        _required(given, "time", _MAX_TIME),
+        given["specversion"],
+        given["type"],
+        None,
+        _optional(given, "subject", _MAX_ID),
+        _optional(given, "partitionkey", _MAX_KEY),
+        extensions=_extensions(given),
+    )
+
+
+def _assemble(attributes: _Attributes, data: EventData, known: bytes) -> CloudEvent:
+    event_id, source, subject = attributes.id, attributes.source, attributes.subject
     type_ = data.TYPE
-    subject = _optional(attributes, "subject", _MAX_ID)
     _check_subject(subject, data)
     authority = AUTHORITIES.get(type_)
     if authority is not None and source != authority:
@@ -125,7 +212,7 @@ def _assemble(attributes: Mapping[str, Any], data: EventData, known: bytes) -> C
             f"Only {authority} may publish {type_}; ask it to close the account.",
         )
     try:
-        time = parse_timestamp(_required(attributes, "time", 64))
+        time = parse_timestamp(attributes.time)
     except ValueError as error:
         raise malformed(f"The attribute time is wrong: {error}.") from None
     return CloudEvent(
@@ -134,9 +221,9 @@ def _assemble(attributes: Mapping[str, Any], data: EventData, known: bytes) -> C
         type_,
         subject,
         time,
-        _optional(attributes, "partitionkey", 2 * _MAX_ID + 1),
+        attributes.partitionkey,
         data,
-        _extensions(attributes),
+        attributes.extensions,
         event_key(source, event_id),
         content_hash(type_, subject, time, known),
         known,

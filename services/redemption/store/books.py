@@ -22,7 +22,7 @@ from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
 from shared.runtime.ledger import INBOX_COLUMNS, Postings, read_inbox
 from shared.runtime.postgres import Connection
-from shared.runtime.statement import load_statement
+from shared.runtime.statement import load_statement, microseconds
 
 # Wallets whose lots the batch changes, and those with a deficit that a grant may repay or a hold that may bind it.
 # Locks are taken in key order.
@@ -44,10 +44,11 @@ LOAD = load_statement(
               FROM unnest(:granted::uuid[]) AS k (lot_id),
                    LATERAL (SELECT FROM lot WHERE lot_id = k.lot_id OFFSET 0) AS known
         """,
+        # by their places, for the driver takes long over ids and instants
         "overdue": """
-            SELECT array_agg(lot_id)
-              FROM unnest(:dated::uuid[], :available_at::timestamptz[]) AS d (lot_id, available_at)
-             WHERE NOT still_pending(available_at, service_now())""",
+            SELECT array_agg(place)
+              FROM unnest(:available_at::bigint[]) WITH ORDINALITY AS d (available_at, place)
+             WHERE NOT still_pending(instant(available_at), service_now())""",
         "claw_backs": """
             SELECT array_agg(k.claw_back_id)
               FROM unnest(:claw_backs::uuid[]) AS k (claw_back_id),
@@ -75,7 +76,7 @@ class WalletBooks:
         assert row is not None  # noqa: S101 - sub-selects alone always make one row
         desk = RedemptionDesk(
             known_lots=set(row["lots"] or ()),
-            overdue=set(row["overdue"] or ()),
+            overdue={wanted.dated[place - 1] for place in row["overdue"] or ()},
             known_claw_backs=set(row["claw_backs"] or ()),
         )
         locked = {(each["program_id"], each["member_id"]): each for each in orjson.loads(row["wallets"] or "[]")}
@@ -103,7 +104,8 @@ class _Wanted:
     def __init__(self, events: Sequence[Delivered]) -> None:
         self.members: dict[Member, bool] = {}  # and whether lots that are there already change
         self.granted: list[UUID] = []
-        self.dated: list[tuple[UUID, datetime]] = []
+        self.dated: list[UUID] = []
+        self.available_at: list[int] = []  # of `dated`, each in microseconds
         self.touched_lots: list[UUID] = []
         self.claw_backs: list[UUID] = []
         self.holds: list[HoldName] = []
@@ -130,7 +132,8 @@ class _Wanted:
 
     def _date(self, lot_id: UUID, available_at: datetime | None) -> None:
         if available_at is not None:
-            self.dated.append((lot_id, available_at))
+            self.dated.append(lot_id)
+            self.available_at.append(microseconds(available_at))
 
     def arguments(self) -> dict[str, object]:
         return {
@@ -139,8 +142,7 @@ class _Wanted:
             "members": [member for _, member in self.members],
             "touched": list(self.members.values()),
             "granted": self.granted,
-            "dated": [lot_id for lot_id, _ in self.dated],
-            "available_at": [available_at for _, available_at in self.dated],
+            "available_at": self.available_at,
             "claw_backs": self.claw_backs,
         }
 
