@@ -29,6 +29,7 @@ _FETCH_WAIT_MILLISECONDS = 20
 _FETCH_SECONDS = 0.5  # how long a seek may wait for a fetch that brings nothing
 _NOTHING_TO_READ_SECONDS = 0.05
 _PAUSE_SECONDS = 1.0
+_AT_A_TIME = 20  # records
 _SEEK_SECONDS = 30.0
 
 
@@ -129,7 +130,9 @@ class Consumer(driver.Consumer):
             while not (self.should_stop or fetcher.should_stop):
                 if not self.flow_active:
                     await self.wait(self.can_resume_flow)  # type: ignore[arg-type] # an event of mode's
-                await self._hand_on(*await self._fetched())
+                records, fetch = await self._fetched()
+                # a rebalance ends it amid its records: they are read again after the seek that follows
+                await self.wait_first(self._hand_on(records, fetch), self.suspend_flow.wait())
         except (ConsumerStoppedError, asyncio.CancelledError):
             if not self.app.should_stop:
                 raise
@@ -146,7 +149,9 @@ class Consumer(driver.Consumer):
         return {}, self._fetches
 
     async def _hand_on(self, records: Mapping[TP, list[Any]], fetch: int) -> None:
-        for place, record in self.scheduler.iterate(records):
+        for number, (place, record) in enumerate(self.scheduler.iterate(records), start=1):
+            if number % _AT_A_TIME == 0:
+                await asyncio.sleep(0)  # the agents' turn
             if self._counts_from.get(place, math.inf) > fetch:
                 continue
             message = self._to_message(place, record)
@@ -154,7 +159,7 @@ class Consumer(driver.Consumer):
                 self.unfinished.read(message)
             elif place not in self._active_partitions:
                 continue  # its table is whole, and takes no more from it
-            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+            await self.callback(message)
 
     def ack(self, message: Message) -> bool:
         message.acked = True
