@@ -8,6 +8,7 @@ from shared.events.activity_completed import ActivityCompleted
 from shared.events.authorization_captured import AuthorizationCaptured
 from shared.events.authorization_placed import AuthorizationPlaced
 from shared.events.authorization_voided import AuthorizationVoided
+from shared.events.birthday_reached import BirthdayReached
 from shared.events.contact_updated import ContactUpdated
 from shared.events.correction_requested import CorrectionRequested
 from shared.events.event import EventData
@@ -52,6 +53,7 @@ from shared.events.referral_qualified import ReferralQualified
 from shared.events.referral_reversed import ReferralReversed
 from shared.events.signal_raised import SignalRaised
 from shared.events.tier_changed import TierChanged
+from shared.events.tier_due import TierDue
 from shared.events.voucher_issued import VoucherIssued
 from shared.events.voucher_requested import VoucherRequested
 from shared.events.voucher_used import VoucherUsed
@@ -71,6 +73,8 @@ _MODELS: Final[tuple[type[EventData], ...]] = (
     ProgramPublished,
     ReferralQualified,
     ReferralReversed,
+    BirthdayReached,
+    TierDue,
     CorrectionRequested,
     PointsGranted,
     PointsDeclined,

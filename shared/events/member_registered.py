@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field
 
 from shared.events.event import EventData
-from shared.events.fields import FalseByDefault, Identifier, MonthDay, ProgramId, Timestamp, null_means
+from shared.events.fields import FalseByDefault, Identifier, Identifiers, MonthDay, ProgramId, Timestamp, null_means
 
 Consents = Annotated[
     dict[Identifier, bool],
@@ -15,7 +15,10 @@ Consents = Annotated[
 
 
 class MemberProfile(EventData):
-    """What a program knows of a member; `consents` says per purpose whether it was given."""
+    """What a program knows of a member; `consents` says per purpose whether it was given.
+
+    `segments` are groups the CRM has the member in; a pack's rules may ask for them.
+    """
 
     HAS_MAPPINGS: ClassVar[bool] = True
 
@@ -29,6 +32,7 @@ class MemberProfile(EventData):
     listed_party: FalseByDefault = False
     locale: Identifier | None = None
     consents: Consents = Field(default_factory=dict)
+    segments: Identifiers = ()
 
 
 class MemberRegistered(MemberProfile):

@@ -34,6 +34,7 @@ class PurchaseLine(Part):
     sku: Identifier
     name: FreeText | None = None
     category: Identifier | None = None
+    brand: Identifier | None = None
     labels: Identifiers = ()
     condition: Condition
     quantity: Quantity

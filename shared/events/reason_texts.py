@@ -74,6 +74,9 @@ TEXTS: Final[Mapping[str, ReasonText]] = {
     ),
     "EVIDENCE_MISSING": _R("C09", "member", "该行为缺少所需的证明。", "The evidence this action needs is missing."),
     "CAP_REACHED": _R("C09", "member", "已达到该奖励的上限。", "The cap of this award has been reached."),
+    "SECOND_PERSON_REQUIRED": _R(
+        "C09", "operator", "更正须由另一人批准。", "A correction is approved by another person than who asked for it."
+    ),
     "REFERRAL_DEPTH_EXCEEDED": _R("C10", "member", "推荐奖励只发一级。", "A referral is rewarded one level deep only."),
     "SELF_REFERRAL": _R("C10", "member", "不能推荐自己。", "A member cannot refer themselves."),
     "WEIGHT_IMPLAUSIBLE": _R(
@@ -342,5 +345,47 @@ TEXTS: Final[Mapping[str, ReasonText]] = {
         "sender",
         "同一幂等键已用于内容不同的请求。",
         "The idempotency key was already used for a request with another body.",
+    ),
+    "PART_NOT_BUILT": _R(
+        None,
+        "operator",
+        "方案中有尚未实现的部分，不能发布。",
+        "The pack uses a part that no service acts on yet, so it is not published.",
+    ),
+    "RULE_NEVER_APPLIES": _R(
+        None,
+        "operator",
+        "方案中有永远不会生效的内容。",
+        "The pack has a part that can never apply.",
+    ),
+    "RULES_CONTRADICT": _R(
+        None,
+        "operator",
+        "方案中的内容互相矛盾。",
+        "Parts of the pack contradict each other.",
+    ),
+    "POINTS_NOT_REDEEMABLE": _R(
+        None,
+        "operator",
+        "会员的积分没有可以兑换的内容。",
+        "There is nothing that members could spend their points on.",
+    ),
+    "PAPER_EXPIRED": _R(
+        None,
+        "operator",
+        "方案所依据的证照或合同已过期。",
+        "A paper that the pack stands on has run out.",
+    ),
+    "EXPLANATION_DIFFERS": _R(
+        None,
+        "operator",
+        "账面记录与按存档事实和规则版本重新计算的结果不一致。",
+        "The books differ from what the stored facts and the rule version give.",
+    ),
+    "BUDGET_TOO_SMALL": _R(
+        None,
+        "operator",
+        "按近期流量，该预算会在期满前用完。",
+        "With recent traffic the budget would run out before its period ends.",
     ),
 }

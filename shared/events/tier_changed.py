@@ -1,4 +1,4 @@
-"""`tier.changed`: a member rose or fell to another tier."""
+"""`tier.changed`: a member rose or fell to another tier, or keeps the one it has for another validity."""
 
 from typing import ClassVar, Literal
 
@@ -14,7 +14,7 @@ class TierChanged(CausedEvent):
 
     tier_before: Identifier | None = None
     tier_after: Identifier | None = None
-    direction: Literal["up", "down"]
+    direction: Literal["up", "down", "kept"]
     reason: Identifier
     counter: Count
     effective_at: Timestamp
