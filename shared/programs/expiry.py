@@ -2,11 +2,13 @@
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shared.programs.pack import Expiry
 
 
+@lru_cache(maxsize=8192)  # one event asks many times
 def business_day(at: datetime, zone: ZoneInfo) -> date:
     """The calendar date of the aware instant `at` in the program's time zone."""
     return at.astimezone(zone).date()
@@ -27,8 +29,11 @@ def add_months(day: date, months: int) -> date:
 
 
 def last_day(expiry: Expiry, earned_on: date) -> date | None:
-    """The last calendar day on which points of business day `earned_on` live; None = they never expire."""
-    if expiry.at == "never":
+    """The last calendar day on which points of business day `earned_on` live; None = they never expire.
+
+    None as well for `after: inactivity`: that date moves with the member's next grant or order, so no lot knows it.
+    """
+    if expiry.at == "never" or expiry.after == "inactivity":
         return None
     if expiry.at == "end_of_month":
         return _month_end(earned_on)

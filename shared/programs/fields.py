@@ -1,6 +1,8 @@
 """Types of a program pack that the event contract does not have. Points and money are whole numbers."""
 
+import re
 from datetime import date
+from fractions import Fraction
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -38,6 +40,22 @@ def _zone(text: str) -> str:
     return text
 
 
+_PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?%", re.ASCII)
+
+
+def _percent(text: str) -> str:
+    if _PERCENT.fullmatch(text) is None:
+        raise ValueError(f"must be a percentage such as 20% or 2.5%, not {text!r}")
+    if fraction_of(text) > 1:
+        raise ValueError(f"must be at most 100%, not {text}")
+    return text
+
+
+def fraction_of(percent: str) -> Fraction:
+    """The exact share that a checked percentage such as "2.5%" names."""
+    return Fraction(percent.removesuffix("%")) / 100
+
+
 def _written_date(value: Any) -> Any:
     # Left alone, pydantic reads a bare number as seconds since 1970.
     if not isinstance(value, str | date):
@@ -55,4 +73,5 @@ Days = Annotated[StrictInt, Field(ge=0, le=36_525)]
 Months = Annotated[StrictInt, Field(ge=0, le=1_200)]
 Years = Annotated[StrictInt, Field(ge=0, le=100)]
 Hours = Annotated[StrictInt, Field(ge=0, le=8_760)]
+Percent = Annotated[StrictStr, AfterValidator(_percent)]
 CalendarDate = Annotated[date, BeforeValidator(_written_date)]

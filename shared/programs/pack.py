@@ -1,9 +1,8 @@
 """The program pack: everything a program manager decides about one program, as one versioned document."""
 
-from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
 from shared.events.fields import (
     ClawBackPolicy,
@@ -14,11 +13,14 @@ from shared.events.fields import (
     Timestamp,
     Version,
 )
+from shared.programs.benefits import AnyBenefit
+from shared.programs.calendar import CalendarPart
+from shared.programs.community import Activity, Organisation
+from shared.programs.days import DayPattern, Period, Season
 from shared.programs.fields import (
-    CalendarDate,
     Days,
+    Flag,
     Hours,
-    MisplacedError,
     Months,
     PackPart,
     PositivePoints,
@@ -27,16 +29,17 @@ from shared.programs.fields import (
     TimeZone,
     Years,
 )
-from shared.programs.rules import AnyRule, MaterialRule
+from shared.programs.names_agree import require_known_names, require_unique_names
+from shared.programs.papers import Filing, GreenCertificate, TelecomLicence
+from shared.programs.partners import DonationAgreement, Partner
+from shared.programs.point_payment import OffsetDay, PointPayment
+from shared.programs.rewards import AnyReward
+from shared.programs.rules import AnyRule, Combine
+from shared.programs.texts import Name
+from shared.programs.tiers import Tiers
+from shared.programs.vouchers import GivenVoucher
 
-
-def _refuse_unbuilt(value: Any) -> Any:
-    """Choices the design names and this version does not make are refused by name."""
-    if value is True:
-        raise ValueError("shipping that earns is not built yet; write false or leave the line out")
-    if value == "proportional":
-        raise ValueError("the proportional method is not built yet; write recompute or leave the line out")
-    return value
+__all__ = ["Basis", "Budget", "CostPerPoint", "Expiry", "Factor", "Name", "Period", "ProgramPack", "Station"]
 
 
 def _age(value: Any) -> Any:
@@ -45,24 +48,18 @@ def _age(value: Any) -> Any:
     raise ValueError("must be a whole number of days, at least 1, or the word unlimited")
 
 
-class Name(PackPart):
-    """The program's name as members read it."""
-
-    zh_cn: Annotated[Sentence, Field(alias="zh-CN")]
-    en: Sentence
-
-
 class Basis(PackPart):
-    """Which money earns: net after discounts, `tax` included or excluded, never shipping (M26)."""
+    """Which money earns: net after discounts, `tax` included or excluded, shipping only if said (M26)."""
 
     tax: Literal["included", "excluded"] = "included"
-    shipping_earns: Annotated[Literal[False], BeforeValidator(_refuse_unbuilt)] = False
+    shipping_earns: Flag = False
 
 
 class Expiry(PackPart):
     """When a lot expires: never, at the end of its month or year, or N days, months or years after its day.
 
     N may be 0 (end of that day). N months or years may be rounded up to the end of that month or year.
+    `after: inactivity` counts from the member's last grant or order instead, whichever lot it is.
     """
 
     at: Literal["never", "end_of_month", "end_of_year"] | None = None
@@ -70,12 +67,13 @@ class Expiry(PackPart):
     months: Months | None = None
     years: Years | None = None
     round_to: Literal["month_end", "year_end"] | None = None
+    after: Literal["earning", "inactivity"] = "earning"
 
     @model_validator(mode="before")
     @classmethod
     def _one_word(cls, value: Any) -> Any:
         if value == "inactivity" or (isinstance(value, dict) and "inactivity" in value):
-            raise ValueError("expiry by inactivity is not built yet; write never or days, months, years")
+            raise ValueError("write `after: inactivity` together with days, months or years")
         return {"at": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
@@ -85,19 +83,8 @@ class Expiry(PackPart):
             raise ValueError("say exactly one of never, end_of_month, end_of_year, days, months, years")
         if self.round_to is not None and self.months is None and self.years is None:
             raise ValueError("round_to goes with months or years only")
-        return self
-
-
-class Period(PackPart):
-    """Calendar dates in the program's time zone: `from` is the first day inside, `to` the first day after."""
-
-    from_: Annotated[CalendarDate, Field(alias="from")]
-    to: CalendarDate
-
-    @model_validator(mode="after")
-    def _rises(self) -> Self:
-        if self.to <= self.from_:
-            raise ValueError(f"to ({self.to}) is the first day after the period: it must be later than from")
+        if self.after == "inactivity" and self.at is not None:
+            raise ValueError("after: inactivity goes with days, months or years only")
         return self
 
 
@@ -153,40 +140,37 @@ class ProgramPack(PackPart):
     time_zone: TimeZone
     effective_at: Timestamp
     merchants: tuple[Identifier, ...] = ()
+    calendar: CalendarPart = CalendarPart()
+    member_day: DayPattern | None = None
+    seasons: tuple[Season, ...] = ()
     basis: Basis = Basis()
     return_window_days: Days = 7
     expiry: Expiry
     max_event_age_days: Annotated[int | Literal["unlimited"], BeforeValidator(_age)] = 180
     registration_grace_hours: Hours = 24
     claw_back_policy: ClawBackPolicy = "deficit"
-    refund_method: Annotated[Literal["recompute"], BeforeValidator(_refuse_unbuilt)] = "recompute"
+    refund_method: Literal["recompute", "proportional"] = "recompute"
+    licence: TelecomLicence | None = None
+    filings: tuple[Filing, ...] = ()
+    green_certificates: tuple[GreenCertificate, ...] = ()
     budgets: tuple[Budget, ...]
     stations: tuple[Station, ...] = ()
     factors: tuple[Factor, ...] = ()
+    organisations: tuple[Organisation, ...] = ()
+    activities: tuple[Activity, ...] = ()
+    tiers: Tiers | None = None
+    combine_multipliers: Combine = "multiply"
     rules: tuple[AnyRule, ...]
+    partners: tuple[Partner, ...] = ()
+    donation_agreements: tuple[DonationAgreement, ...] = ()
+    rewards: tuple[AnyReward, ...] = ()
+    benefits: tuple[AnyBenefit, ...] = ()
+    point_payment: PointPayment | None = None
+    offset_days: tuple[OffsetDay, ...] = ()
+    vouchers: tuple[GivenVoucher, ...] = ()
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
-        _unique("budgets", "budget_id", (budget.budget_id for budget in self.budgets))
-        _unique("rules", "rule_id", (rule.rule_id for rule in self.rules))
-        _unique("merchants", None, self.merchants)
-        _unique("stations", "station_id", (station.station_id for station in self.stations))
-        _unique("factors", "material", (factor.material for factor in self.factors))
-        known = {budget.budget_id for budget in self.budgets}
-        for position, rule in enumerate(self.rules):
-            if rule.budget_id not in known:
-                message = f"rule '{rule.rule_id}' draws on '{rule.budget_id}', which is not under budgets"
-                raise MisplacedError(("rules", position, "budget_id"), message)
-            if isinstance(rule, MaterialRule) and not self.stations:
-                message = f"rule '{rule.rule_id}' rewards drops, and no station that may take one is under stations"
-                raise MisplacedError(("rules", position, "kind"), message)
+        require_unique_names(self)
+        require_known_names(self)
         return self
-
-
-def _unique(part: str, key: str | None, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for position, name in enumerate(names):
-        if name in seen:
-            location = (part, position) if key is None else (part, position, key)
-            raise MisplacedError(location, f"{key or 'merchant'} '{name}' occurs twice; each must be unique")
-        seen.add(name)
