@@ -1,20 +1,18 @@
 """Earning's HTTP API: why a receipt earned what it earned, what became of an event, budgets, outcomes."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import date
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
-from services.earning.deeds import key_of_drop
-from services.earning.desk import ReceiptEntry, key_of_receipt
-from services.earning.domain.explain import explain
-from services.earning.domain.explain_drop import explain_drop
-from services.earning.domain.program import compile_program
-from services.earning.domain.rejection import amount_of, amounts_left
-from services.earning.domain.returned import NOTHING_RETURNED
+from services.earning.correction_api import correction_routes
+from services.earning.deeds import key_of_drop, key_of_referral
+from services.earning.desk import key_of_receipt
+from services.earning.explained import explained_drop, explained_receipt, explained_referral
 from services.earning.store import queries
-from services.earning.store.load import receipt_of
-from services.earning.store.stored_deeds import drop_of
+from shared.programs.expiry import start_of_day
 from shared.runtime.http import ProblemError, operator_guard
 from shared.runtime.service import Running
 
@@ -23,7 +21,7 @@ _RECEIPT = "/programs/{program_id}/merchants/{merchant_id:path}/receipts/{receip
 
 
 def routes(running: Running) -> Sequence[APIRouter]:
-    """Read-only; the operator's token is asked for."""
+    """Read-only but for corrections; the operator's token is asked for."""
     guard = operator_guard(running.settings.operator_token.get_secret_value())
     router = APIRouter(prefix="/v1", tags=["earning"], dependencies=[Depends(guard)])
 
@@ -36,14 +34,21 @@ def routes(running: Running) -> Sequence[APIRouter]:
                 "NOT_FOUND",
                 f"Receipt {receipt_id} of merchant {merchant_id} in program {program_id} was not handled (yet).",
             )
-        return _explained(running, stored)
+        return explained_receipt(running, stored)
 
     @router.get("/programs/{program_id}/drops/{drop_id:path}")
     async def drop(program_id: str, drop_id: str) -> dict[str, Any]:
         stored = await queries.drop(running.pool, key_of_drop(program_id, drop_id))
         if stored is None:
             raise ProblemError(404, "NOT_FOUND", f"Drop {drop_id} of program {program_id} was not handled (yet).")
-        return _explained_drop(running, stored)
+        return explained_drop(running, stored)
+
+    @router.get("/programs/{program_id}/referrals/{invitee_id:path}")
+    async def referral(program_id: str, invitee_id: str) -> dict[str, Any]:
+        stored = await queries.referral(running.pool, key_of_referral(program_id, invitee_id))
+        if stored is None:
+            raise ProblemError(404, "NOT_FOUND", f"Nobody invited {invitee_id} to program {program_id} (yet).")
+        return explained_referral(running, stored)
 
     @router.get("/trace/{wanted:path}")
     async def trace(wanted: str) -> dict[str, list[dict[str, Any]]]:
@@ -67,6 +72,15 @@ def routes(running: Running) -> Sequence[APIRouter]:
             for row in await queries.budgets(running.pool, program_id)
         ]
 
+    @router.get("/programs/{program_id}/organisations/{organisation_id}/report")
+    async def organisation(
+        program_id: str, organisation_id: str, first: Annotated[date, Query(alias="from")], to: date
+    ) -> dict[str, Any]:
+        """Business days from `from` to before `to`, in the program's time zone."""
+        zone = _zone_of(running, program_id, organisation_id)
+        begins, ends = start_of_day(first, zone), start_of_day(to, zone)
+        return await queries.organisation(running.pool, program_id, organisation_id, begins, ends)
+
     @router.get("/programs/{program_id}/outcomes")
     async def outcomes(program_id: str) -> list[dict[str, Any]]:
         return await queries.outcomes(running.pool, program_id)
@@ -75,55 +89,13 @@ def routes(running: Running) -> Sequence[APIRouter]:
     async def progress(program_id: str) -> dict[str, Any]:
         return await queries.progress(running.pool, program_id)
 
-    return [router]
+    return [router, correction_routes(running)]
 
 
-def _explained(running: Running, stored: dict[str, Any]) -> dict[str, Any]:
-    """The decision recomputed from its stored facts under its own version, then what remains of it now."""
-    receipt = receipt_of(stored["receipt"], stored["lines"] or [], stored["grants"] or [])
-    answer: dict[str, Any] = {
-        "receipt_id": receipt.receipt_id,
-        "member_id": receipt.member_id,
-        "outcome": receipt.outcome,
-        "code": receipt.code,
-        "granted": sum(grant.points for grant in receipt.grants),
-        "clawed_back": sum(grant.clawed_back for grant in receipt.grants),
-        "grants": stored["grants"] or [],
-        "decisions": stored["decisions"] or [],
-    }
-    if receipt.purchase is not None and receipt.rule_version is not None:
-        answer |= _recomputed(running, receipt)
-    return answer
-
-
-def _explained_drop(running: Running, stored: dict[str, Any]) -> dict[str, Any]:
-    """The drop as it was judged, recomputed under its own version, and what remains of it after its rejections."""
-    drop = drop_of(stored["drop"], stored["grants"] or [], [])
-    answer: dict[str, Any] = {
-        "drop_id": drop.drop_id,
-        "station_id": drop.station_id,
-        "member_id": drop.member_id,
-        "outcome": drop.outcome,
-        "code": drop.code,
-        "granted": sum(grant.points for grant in drop.grants),
-        "clawed_back": sum(grant.clawed_back for grant in drop.grants),
-        "grants": stored["grants"] or [],
-        "rejections": stored["rejections"] or [],
-    }
-    version = running.programs.version(drop.program_id, drop.rule_version or 0)
-    if version is not None and drop.collected is not None:
-        program, items = compile_program(version.pack), drop.collected.items
-        brought, left = [amount_of(item) for item in items], amounts_left(items, drop.rejected)
-        answer["explanation"] = explain_drop(drop.collected, brought, program)
-        answer["explanation_of_what_remains"] = explain_drop(drop.collected, left, program)
-    return answer
-
-
-def _recomputed(running: Running, receipt: ReceiptEntry) -> dict[str, Any]:
-    version = running.programs.version(receipt.program_id, receipt.rule_version or 0)
-    if version is None or receipt.purchase is None:
-        return {}
-    program = compile_program(version.pack)
-    at_decision = explain(receipt.purchase, NOTHING_RETURNED, receipt.facts, program)
-    now = explain(receipt.purchase, receipt.returned(), receipt.facts, program)
-    return {"explanation": at_decision, "explanation_of_what_remains": now}
+def _zone_of(running: Running, program_id: str, organisation_id: str) -> ZoneInfo:
+    """The program's time zone. Raises ProblemError 404 where no version of the program has the organisation."""
+    versions = running.programs.versions(program_id) if running.programs.knows(program_id) else ()
+    known = {one.organisation_id for version in versions for one in version.pack.organisations}
+    if organisation_id not in known:
+        raise ProblemError(404, "NOT_FOUND", f"Program {program_id} has no organisation {organisation_id} in its pack.")
+    return ZoneInfo(versions[-1].pack.time_zone)

@@ -71,6 +71,7 @@ class DropEntry:
     grants: list[GrantEntry] = field(default_factory=list)
     rejections: list[RejectionEntry] = field(default_factory=list)  # the open ones, and this batch's
     changed: bool = False
+    organisation_id: str | None = None  # the member's when it came
 
     @property
     def correlation_id(self) -> str:

@@ -6,15 +6,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 from uuid import UUID
 
 from asyncpg.pgproto import pgproto
 
+from services.earning.counted import CapUse, Counted
 from services.earning.deeds import DropEntry, ReferralEntry, RewardEntry, key_of_drop, key_of_referral
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.refund import BoughtLine, Claim
 from services.earning.domain.returned import Returned
+from services.earning.occasions import Occasions
+from services.earning.tier_book import TierBook
 from shared.events.cloudevent import CloudEvent
 from shared.events.fields import PointsClass
 from shared.events.purchase_completed import PurchaseCompleted
@@ -49,6 +53,9 @@ class MemberEntry:
     listed_party: bool
     first_order: UUID | None = None
     referral: ReferralEntry | None = None
+    birth_month_day: str | None = None
+    organisation_id: str | None = None
+    segments: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -101,7 +108,10 @@ class GrantEntry:
 
 @dataclass(slots=True)
 class ReceiptEntry:
-    """A receipt; without a purchase it is awaited: a refund came first."""
+    """A receipt; without a purchase it is awaited: a refund came first.
+
+    `cap_uses`: points that its grants use of counted caps, as things stand.
+    """
 
     receipt_key: UUID
     program_id: str
@@ -121,6 +131,7 @@ class ReceiptEntry:
     returned_points_minor: int = 0
     returned_voucher_minor: int = 0
     revision: int = 0
+    cap_uses: dict[CapUse, int] = field(default_factory=dict)
     lines: list[LineEntry] = field(default_factory=list)
     grants: list[GrantEntry] = field(default_factory=list)
     changed: bool = False
@@ -242,6 +253,14 @@ class ClawBackRow:
     cost_minor: int
 
 
+class RefusedDraw(NamedTuple):
+    """An award that its budget could not pay. `place`: what is told of it goes to the outbox there or later."""
+
+    budget: BudgetKey
+    cost_minor: int
+    place: int
+
+
 @dataclass(slots=True)
 class EarningDesk(Desk):
     """Facts and rows of a batch. Keys are (program id, member id), receipt keys and (program id, budget id)."""
@@ -254,13 +273,17 @@ class EarningDesk(Desk):
     claims: dict[ClaimOwner, list[ClaimEntry]] = field(default_factory=dict)
     drops: dict[UUID, DropEntry] = field(default_factory=dict)
     rewards: dict[UUID, RewardEntry] = field(default_factory=dict)  # by the key of their referral
+    occasions: Occasions = field(default_factory=Occasions)
     waiting: dict[UUID, WaitingEntry] = field(default_factory=dict)
     slices: dict[BudgetKey, SliceEntry] = field(default_factory=dict)
+    counted: Counted = field(default_factory=Counted)
+    tiers: TierBook = field(default_factory=TierBook)
     changed_members: set[MemberKey] = field(default_factory=set)
     came_back: list[WaitingEntry] = field(default_factory=list)
     under_way: Counter[MemberKey] = field(default_factory=Counter)  # events sent on and not back yet
     decisions: list[DecisionRow] = field(default_factory=list)
     claw_backs: list[ClawBackRow] = field(default_factory=list)
+    refused: list[RefusedDraw] = field(default_factory=list)
     # made when a refund without receipt asks first
     receipts_of_member: dict[MemberKey, dict[UUID, ReceiptEntry]] | None = None
 
@@ -312,6 +335,7 @@ class EarningDesk(Desk):
         if entry is None:
             return False
         if cost_minor > entry.left_minor + entry.elsewhere_minor - entry.spent_minor:
+            self.refused.append(RefusedDraw(budget, cost_minor, len(self.outbox)))
             return False
         entry.spent_minor += cost_minor
         return True

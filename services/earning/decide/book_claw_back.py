@@ -1,6 +1,7 @@
 """One claw-back booked: grant, budget, row and event."""
 
 from services.earning.decide.decline import GRANTS, SOURCE
+from services.earning.decide.tiers import note_progress
 from services.earning.desk import ClawBackRow, EarningDesk, GrantEntry, MemberKey, RefundReference
 from services.earning.domain.claw_back import ClawBack, Granted, GrantedLine
 from shared.events.cloudevent import derived_id
@@ -42,6 +43,8 @@ def book_claw_back(
     grant.cost_returned_minor += taking.cost_minor
     grant.changed = True
     desk.give_back((program_id, grant.budget_id), taking.cost_minor)
+    judged_by = desk.compiled[program_id, grant.rule_version]
+    note_progress(desk, judged_by, member_id, grant.event_time, points=-taking.points)
     claw_back_id = derived_id(refund.source, refund.event_id, f"claw_back/{grant.grant_id}")
     desk.claw_backs.append(
         ClawBackRow(

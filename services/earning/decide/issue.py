@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.earning.decide.decline import GRANTS, SOURCE
+from services.earning.decide.tiers import note_progress
 from services.earning.desk import EarningDesk, GrantEntry, GrantLineEntry, ReceiptEntry, reference
 from services.earning.domain.cost import award_cost
 from services.earning.domain.earn import Award
@@ -40,6 +41,7 @@ def issue_award(issue: Issue, desk: EarningDesk, award: Award) -> bool:
         return False
     grant = _entry(issue, award, cost)
     issue.receipt.grants.append(grant)
+    note_progress(desk, issue.program, issue.member_id, event.time, points=award.points)
     _tell(issue, desk, grant)
     return True
 
@@ -49,8 +51,9 @@ def _entry(issue: Issue, award: Award, cost: int) -> GrantEntry:
     by_line = {line.line_id: line for line in issue.purchase.lines}
     lines = []
     for given in award.lines:
-        bought = by_line[given.line_id]
-        lines.append(GrantLineEntry(given.line_id, bought.sku, bought.labels, given.points, 0, given.rules))
+        bought = by_line.get(given.line_id)  # the shipping is no line of the receipt
+        sku, labels = (None, ()) if bought is None else (bought.sku, bought.labels)
+        lines.append(GrantLineEntry(given.line_id, sku, labels, given.points, 0, given.rules))
     return GrantEntry(
         grant_id=derived_id(event.source, event.id, f"grant/{award.points_class}/{award.budget_id}"),
         event_key=event.event_key,
@@ -104,7 +107,9 @@ def _tell(issue: Issue, desk: EarningDesk, grant: GrantEntry) -> None:
 
 
 def _told_line(line: GrantLineEntry) -> dict[str, object]:
-    told: dict[str, object] = {"line_id": line.line_id, "sku": line.sku}
+    told: dict[str, object] = {"line_id": line.line_id}
+    if line.sku is not None:
+        told["sku"] = line.sku
     if line.labels:
         told["labels"] = line.labels
     told["points"] = line.points

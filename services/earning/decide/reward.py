@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.earning.decide.decline import GRANTS, SOURCE
+from services.earning.decide.tiers import note_progress
 from services.earning.desk import EarningDesk, GrantEntry, GrantLineEntry
 from services.earning.domain.cost import award_cost
 from services.earning.domain.earn import Award
@@ -62,6 +63,7 @@ def issue_reward(deed: Deed, award: Award, desk: EarningDesk) -> GrantEntry | No
         correlation_id=deed.correlation_id,
         new=True,
     )
+    note_progress(desk, program, deed.member_id, deed.time, points=award.points)
     _tell(deed, grant, desk)
     return grant
 

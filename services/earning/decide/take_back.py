@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from services.earning.decide.book_claw_back import book_claw_back, granted_of
+from services.earning.decide.count import give_back
 from services.earning.decide.referral import reverse_referral
+from services.earning.decide.tiers import note_progress, spent_on
 from services.earning.desk import ClaimEntry, EarningDesk, ReceiptEntry, RefundReference
 from services.earning.domain.claw_back import claw_back
 from services.earning.domain.refund import Claim, Match, Matching, match_purchases, match_receipt
-from services.earning.domain.returned import tender_given_back
+from services.earning.domain.returned import PaidTender, tenders_given_back
 from shared.events.cloudevent import derived_id
 
 
@@ -18,6 +20,7 @@ def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundRef
 
     The first order's referral goes back with it once all of it came back.
     """
+    spent = spent_on(receipt, desk)
     lines = {line.line_id: line for line in receipt.lines}
     for match in matches:
         line = lines[match.line_id]
@@ -26,6 +29,7 @@ def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundRef
         line.changed = True
     _return_tenders(receipt, refund)
     receipt.changed = True
+    _unspend(receipt, spent, desk)
     if receipt.purchase is None or receipt.rule_version is None or not receipt.grants:
         return 0
     program = desk.compiled[receipt.program_id, receipt.rule_version]
@@ -36,7 +40,17 @@ def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundRef
     policy = program.pack.claw_back_policy
     for taking in takings:
         book_claw_back(member, by_id[UUID(str(taking.grant_id))], taking, refund, policy, desk)
+    if receipt.cap_uses:
+        give_back(receipt, program, desk)
     return sum(taking.points for taking in takings) + reverse_referral(receipt, refund, desk)
+
+
+def _unspend(receipt: ReceiptEntry, spent: int, desk: EarningDesk) -> None:
+    """The money that counted for the member's tier and came back counts no longer."""
+    if spent and receipt.event_time is not None:
+        program = desk.compiled[receipt.program_id, receipt.rule_version or 0]
+        left = min(spent, spent_on(receipt, desk))
+        note_progress(desk, program, receipt.member_id or "", receipt.event_time, money_minor=left - spent)
 
 
 def settle_claims(receipt: ReceiptEntry, desk: EarningDesk) -> None:
@@ -117,13 +131,14 @@ def _return_tenders(receipt: ReceiptEntry, refund: RefundReference) -> None:
         return
     goods = sum(line.net_minor for line in receipt.lines)
     back = sum(line.refunded_net_minor for line in receipt.lines)
-    paid = {
-        kind: sum(tender.amount_minor for tender in purchase.tenders if tender.kind == kind)
+    stated = {"points": refund.points_minor, "voucher": refund.voucher_minor}
+    already = {"points": receipt.returned_points_minor, "voucher": receipt.returned_voucher_minor}
+    tenders = [
+        PaidTender(
+            sum(tender.amount_minor for tender in purchase.tenders if tender.kind == kind), already[kind], stated[kind]
+        )
         for kind in ("points", "voucher")
-    }
-    receipt.returned_points_minor += tender_given_back(
-        paid["points"], receipt.returned_points_minor, refund.points_minor, back, goods
-    )
-    receipt.returned_voucher_minor += tender_given_back(
-        paid["voucher"], receipt.returned_voucher_minor, refund.voucher_minor, back, goods
-    )
+    ]
+    points, voucher = tenders_given_back(tenders, back, goods)
+    receipt.returned_points_minor += points
+    receipt.returned_voucher_minor += voucher

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.earning.domain.largest_remainder import largest_remainder
 from services.earning.domain.returned import Returned
+from services.earning.domain.why import why
 from shared.events.purchase_completed import PurchaseCompleted, PurchaseLine
 
 POINTS_SALE_CATEGORIES = frozenset({"points", "stored_value"})
@@ -15,7 +16,7 @@ NO_EARN_TENDERS = frozenset({"points", "voucher"})
 
 @dataclass(frozen=True, slots=True)
 class LineBasis:
-    """How the basis of one line came about; `line_id` None is the shipping: it takes its share, earns nothing.
+    """How the basis of one line came about; `line_id` None is the shipping, which always takes its share.
 
     `net` remains after refunds; `share` of it was paid with points or vouchers; `tax` is what a tax-excluding
     program takes off the rest.
@@ -32,30 +33,41 @@ class LineBasis:
 def excluded_because(line: PurchaseLine) -> str | None:
     """Why a line earns nothing whatever was paid for it; None if it may earn."""
     if not line.earns:
-        return "marked as not earning"
+        return why("marked as not earning")
     if line.category in NO_EARN_CATEGORIES:
-        return f"category {line.category} never earns"
+        return why("category {category} never earns", category=line.category)
     if line.quantity <= 0:
-        return "nothing was bought: the quantity is not above 0"
+        return why("nothing was bought: the quantity is not above 0")
     return None
 
 
-def line_bases(purchase: PurchaseCompleted, returned: Returned, tax_excluded: bool) -> Sequence[int]:
-    """The basis of each line in the receipt's order. Equal to `explain_bases`, without its reasons."""
+def line_bases(
+    purchase: PurchaseCompleted, returned: Returned, tax_excluded: bool, shipping_earns: bool = False
+) -> Sequence[int]:
+    """The basis of each line in the receipt's order, and then of the shipping if it earns.
+
+    Equal to `explain_bases`, without its reasons.
+    """
     if not (returned.lines or (tax_excluded and purchase.tax_minor)):
         for tender in purchase.tenders:
             if tender.kind in NO_EARN_TENDERS:
                 break
         else:
             # Nearly every receipt: nothing to spread, so the basis is the net.
-            return [
+            bases = [
                 line.net_minor if line.earns and line.quantity > 0 and line.category not in NO_EARN_CATEGORIES else 0
                 for line in purchase.lines
             ]
-    return [line.basis for line in explain_bases(purchase, returned, tax_excluded)[:-1]]
+            if shipping_earns:
+                bases.append(purchase.shipping_minor)
+            return bases
+    explained = explain_bases(purchase, returned, tax_excluded, shipping_earns)
+    return [line.basis for line in (explained if shipping_earns else explained[:-1])]
 
 
-def explain_bases(purchase: PurchaseCompleted, returned: Returned, tax_excluded: bool) -> list[LineBasis]:
+def explain_bases(
+    purchase: PurchaseCompleted, returned: Returned, tax_excluded: bool, shipping_earns: bool = False
+) -> list[LineBasis]:
     """The basis of each line in the receipt's order, shipping last, with how it came about."""
     bought = [line.net_minor for line in purchase.lines]
     bought.append(purchase.shipping_minor)
@@ -73,7 +85,7 @@ def explain_bases(purchase: PurchaseCompleted, returned: Returned, tax_excluded:
     for position, line in enumerate((*purchase.lines, None)):
         paid = net[position] - shares[position]
         tax = _tax_within(taxes[position], bought[position], paid)
-        excluded = "shipping never earns" if line is None else excluded_because(line)
+        excluded = _shipping_excluded(purchase, returned, shipping_earns) if line is None else excluded_because(line)
         bases.append(
             LineBasis(
                 line_id=None if line is None else line.line_id,
@@ -85,6 +97,13 @@ def explain_bases(purchase: PurchaseCompleted, returned: Returned, tax_excluded:
             )
         )
     return bases
+
+
+def _shipping_excluded(purchase: PurchaseCompleted, returned: Returned, shipping_earns: bool) -> str | None:
+    """No refund names the shipping, so it goes with the last of the goods: refunding them all leaves nothing."""
+    if not shipping_earns:
+        return why("shipping never earns")
+    return why("all of the goods came back") if returned.is_all_of(purchase) else None
 
 
 def no_earn_minor(purchase: PurchaseCompleted, returned: Returned) -> int:

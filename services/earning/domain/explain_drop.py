@@ -1,6 +1,7 @@
 """Why a drop earns what it earns, as plain data for JSON. Its numbers are those `earn_drop` grants."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from services.earning.domain.cost import award_cost
 from services.earning.domain.earn_drop import earn_drop, line_of, refused_rules
@@ -13,6 +14,10 @@ from shared.events.recycling_collected import RecyclingCollected
 def explain_drop(drop: RecyclingCollected, amounts: Sequence[int], program: CompiledProgram) -> dict[str, object]:
     """Item by item what counts (`amounts`, grams or pieces), each tariff's exact value, what was refused, awards."""
     awards = earn_drop(drop, amounts, program)
+    given = Counter[str]()
+    for award in awards:
+        for line in award.lines:
+            given.update(dict(line.rules))
     return {
         "program_id": program.program_id,
         "version": program.version,
@@ -26,12 +31,7 @@ def explain_drop(drop: RecyclingCollected, amounts: Sequence[int], program: Comp
             }
             for place, (item, amount) in enumerate(zip(drop.items, amounts, strict=True))
         ],
-        "rules": [
-            _tariff(drop, amounts, tariff)
-            for group in program.tariffs
-            for tariff in group.tariffs
-            if any(tariff.covers(item) for item in drop.items)
-        ],
+        "rules": [_tariff(drop, amounts, tariff, given) for group in program.tariffs for tariff in group.tariffs],
         "refused": [
             {"rule_id": rule.rule_id, "code": rule.code.value, "would_have_earned": rule.would}
             for rule in refused_rules(drop, program)
@@ -54,7 +54,9 @@ def explain_drop(drop: RecyclingCollected, amounts: Sequence[int], program: Comp
     }
 
 
-def _tariff(drop: RecyclingCollected, amounts: Sequence[int], tariff: Tariff) -> dict[str, object]:
+def _tariff(
+    drop: RecyclingCollected, amounts: Sequence[int], tariff: Tariff, given: Mapping[str, int]
+) -> dict[str, object]:
     rule, materials = tariff.rule, {item.material for item in drop.items}
     return {
         "rule_id": rule.rule_id,
@@ -78,5 +80,7 @@ def _tariff(drop: RecyclingCollected, amounts: Sequence[int], tariff: Tariff) ->
             "denominator": tariff.denominator,
         },
         "rounding": rule.rounding,
+        "covers": any(tariff.covers(item) for item in drop.items),
         "result": sum(tariff.points_per_item(drop.items, amounts)),
+        "granted": given.get(rule.rule_id, 0),
     }

@@ -14,14 +14,13 @@ def largest_remainder(total: int, weights: Sequence[int]) -> list[int]:
         raise ValueError(f"cannot split {total} over weights that sum to {whole}")
     if total == 0:
         return [0] * len(weights)
-    parts = []
-    remainders = []
-    for weight in weights:
-        part, remainder = divmod(total * weight, whole)
-        parts.append(part)
-        remainders.append(remainder)
+    parts = [total * weight // whole for weight in weights]
     left = total - sum(parts)
     if left:
+        remainders = [total * weight % whole for weight in weights]
+        if left == 1:  # as below, in a third of the time
+            parts[remainders.index(max(remainders))] += 1
+            return parts
         # Python's sort is stable, so equal remainders stay in line order.
         for position in sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)[:left]:
             parts[position] += 1

@@ -1,33 +1,44 @@
 """A program version made ready to judge receipts: rules compiled to functions, zones and periods resolved."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from services.earning.domain.rules import RULES
-from services.earning.domain.rules.kind import RuleFunction
+from services.earning.domain.asked import Asking, FactsAsked, asked_by
+from services.earning.domain.compiled_occasion import CompiledOccasion, compile_occasion
+from services.earning.domain.compiled_rule import CompiledRule, compile_rule
+from services.earning.domain.facts import Counter
 from services.earning.domain.rules.material import Tariff, compile_material
+from services.earning.domain.rules.rate import PlainRate, compile_plain_rate
+from services.earning.domain.sieve import Sieve
+from services.earning.domain.tiers import TierTerms, tier_terms
+from shared.calendar.chinese import Calendar, calendar_with
+from shared.calendar.day_facts import DayFacts
 from shared.events.fields import PointsClass
+from shared.programs.community import Activity, Organisation
 from shared.programs.expiry import start_of_day
 from shared.programs.pack import Budget, ProgramPack, Station
-from shared.programs.rules import MaterialRule, RateRule, ReferralRule, Side
+from shared.programs.rules import (
+    Cap,
+    CapWindow,
+    Combine,
+    MaterialRule,
+    OccasionRule,
+    RateRule,
+    ReceiptRule,
+    ReferralRule,
+    Side,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class CompiledRule:
-    rule_id: str
-    rule: RateRule
-    points_per_line: RuleFunction
-
-
-@dataclass(frozen=True, slots=True)
-class RuleGroup:
-    """The enabled rules that pay into one award: same class, same budget, in order of evaluation."""
+class PlainGroup:
+    """Rate rules that pay into one award: same class, same budget, in order of evaluation."""
 
     points_class: PointsClass
     budget_id: str
-    rules: tuple[CompiledRule, ...]
+    rules: tuple[tuple[str, PlainRate], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,13 @@ class CompiledBudget:
 
 @dataclass(frozen=True, slots=True)
 class CompiledProgram:
-    """Compile once per version and keep it: everything here is frozen."""
+    """Compile once per version and keep it: everything here is frozen.
+
+    `rules` are the enabled ones of receipts in order of evaluation, `sieve` finds those that may count. `plain`: the
+    same as groups, if they are rates that nothing else touches, so that each stands for itself; else None. `caps`: of
+    the rules that have some; `member_windows` and `campaigns`: over what they count. `occasions`: rules of sign-ups,
+    birthdays and activities, in order of evaluation.
+    """
 
     pack: ProgramPack
     program_id: str
@@ -64,16 +81,40 @@ class CompiledProgram:
     currency: str
     merchants: frozenset[str]
     tax_excluded: bool
+    shipping_earns: bool
+    proportional: bool
     zone: ZoneInfo
-    groups: tuple[RuleGroup, ...]
+    calendar: Calendar
+    rules: tuple[CompiledRule, ...]
+    sieve: Sieve
+    plain: tuple[PlainGroup, ...] | None
+    combine: Combine
+    caps: Mapping[str, tuple[Cap, ...]]
+    cap_points: Mapping[Counter, int]
+    member_windows: frozenset[CapWindow]
+    tiers: TierTerms | None
+    campaigns: bool
+    asks: FactsAsked
+    occasions: tuple[CompiledOccasion, ...]
+    asks_of_occasions: FactsAsked
     budgets: Mapping[str, CompiledBudget]
     tariffs: tuple[TariffGroup, ...]
     stations: Mapping[str, Station]
     referral: Mapping[Side, ReferralRule]
+    activities: Mapping[str, Activity]
+    organisations: Mapping[str, Organisation]
+
+    def rules_on(self, day: DayFacts | None) -> tuple[CompiledRule, ...]:
+        """The rules of receipts whose conditions on the day hold, in order of evaluation."""
+        return self.sieve.chosen(self.sieve.on(day))
 
 
 def compile_program(pack: ProgramPack) -> CompiledProgram:
     zone = ZoneInfo(pack.time_zone)
+    rules = _rules(pack)
+    occasions = _occasions(pack)
+    caps = _caps(rules) | _caps(occasions)
+    windows = frozenset(cap.per for of_rule in caps.values() for cap in of_rule)
     return CompiledProgram(
         pack=pack,
         program_id=pack.program_id,
@@ -81,24 +122,63 @@ def compile_program(pack: ProgramPack) -> CompiledProgram:
         currency=pack.currency,
         merchants=frozenset(pack.merchants),
         tax_excluded=pack.basis.tax == "excluded",
+        shipping_earns=pack.basis.shipping_earns,
+        proportional=pack.refund_method == "proportional",
         zone=zone,
-        groups=_groups(pack),
+        calendar=calendar_with(pack.calendar.overrides()),
+        rules=rules,
+        sieve=Sieve(rules),
+        plain=_plain(rules, pack),
+        combine=pack.combine_multipliers,
+        caps=caps,
+        tiers=None if pack.tiers is None else tier_terms(pack.tiers),
+        cap_points={(rule_id, cap.per): cap.points for rule_id, of_rule in caps.items() for cap in of_rule},
+        member_windows=windows - {"transaction", "campaign"},
+        campaigns="campaign" in windows,
+        asks=asked_by(rules),
+        occasions=occasions,
+        asks_of_occasions=asked_by(occasions),
         budgets={budget.budget_id: _budget(budget, zone) for budget in pack.budgets},
         tariffs=_tariffs(pack),
         stations={station.station_id: station for station in pack.stations},
         referral=_referral(pack),
+        activities={activity.activity_id: activity for activity in pack.activities},
+        organisations={organisation.organisation_id: organisation for organisation in pack.organisations},
     )
 
 
-def _groups(pack: ProgramPack) -> tuple[RuleGroup, ...]:
-    grouped: dict[tuple[PointsClass, str], list[CompiledRule]] = {}
-    for rule in sorted(pack.rules, key=lambda rule: rule.rule_id):
-        if isinstance(rule, RateRule) and rule.enabled:
-            compiled = CompiledRule(rule.rule_id, rule, RULES[rule.kind].compile(rule))
-            grouped.setdefault((rule.points_class, rule.budget_id), []).append(compiled)
-    return tuple(
-        RuleGroup(points_class, budget_id, tuple(rules)) for (points_class, budget_id), rules in grouped.items()
-    )
+def _rules(pack: ProgramPack) -> tuple[CompiledRule, ...]:
+    of_receipts = [rule for rule in pack.rules if isinstance(rule, ReceiptRule) and rule.enabled]
+    of_receipts.sort(key=lambda rule: (-rule.priority, rule.rule_id))
+    return tuple(compile_rule(place, rule, pack.member_day) for place, rule in enumerate(of_receipts))
+
+
+def _occasions(pack: ProgramPack) -> tuple[CompiledOccasion, ...]:
+    rules = [rule for rule in pack.rules if isinstance(rule, OccasionRule) and rule.enabled]
+    rules.sort(key=lambda rule: (-rule.priority, rule.rule_id))
+    return tuple(compile_occasion(rule, pack.member_day) for rule in rules)
+
+
+def _caps(rules: Iterable[Asking]) -> dict[str, tuple[Cap, ...]]:
+    return {rule.rule_id: rule.caps for rule in rules if rule.caps}
+
+
+def _plain(rules: tuple[CompiledRule, ...], pack: ProgramPack) -> tuple[PlainGroup, ...] | None:
+    if pack.basis.shipping_earns:
+        return None
+    grouped: dict[tuple[PointsClass, str], list[tuple[str, PlainRate]]] = {}
+    for compiled in rules:
+        rule = compiled.rule
+        if not isinstance(rule, RateRule) or _meets_others(rule):
+            return None
+        of_award = grouped.setdefault((rule.points_class, rule.budget_id), [])
+        of_award.append((rule.rule_id, compile_plain_rate(rule)))
+    return tuple(PlainGroup(*key, tuple(of_award)) for key, of_award in grouped.items())
+
+
+def _meets_others(rule: RateRule) -> bool:
+    competes = rule.stop or rule.exclusive_group is not None or not rule.stackable
+    return competes or rule.when is not None or rule.unless is not None or bool(rule.caps)
 
 
 def _tariffs(pack: ProgramPack) -> tuple[TariffGroup, ...]:

@@ -1,8 +1,11 @@
 """What of a receipt has been given back so far: goods by line, and the points and vouchers it was paid with."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from services.earning.domain.largest_remainder import largest_remainder
+from shared.events.purchase_completed import PurchaseCompleted
 
 _NONE: Mapping[str, "ReturnedLine"] = MappingProxyType({})
 
@@ -15,6 +18,9 @@ class ReturnedLine:
     net_minor: int
 
 
+_NOTHING = ReturnedLine(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Returned:
     """All refunds of one receipt, summed; tender money in minor units."""
@@ -22,6 +28,16 @@ class Returned:
     lines: Mapping[str, ReturnedLine] = field(default_factory=lambda: _NONE)
     points_minor: int = 0
     voucher_minor: int = 0
+
+    def is_all_of(self, purchase: PurchaseCompleted) -> bool:
+        """Of every line bought, all pieces came back, or all its money; never so while nothing came back."""
+        if not self.lines:
+            return False
+        for line in purchase.lines:
+            back = self.lines.get(line.line_id, _NOTHING)
+            if line.quantity > 0 and back.quantity < line.quantity and back.net_minor < line.net_minor:
+                return False
+        return True
 
     def net_minor(self) -> int:
         """Goods money given back by all refunds so far."""
@@ -39,18 +55,37 @@ class Returned:
 NOTHING_RETURNED = Returned()
 
 
-def tender_given_back(
-    paid_minor: int, already_minor: int, stated_minor: int | None, refunded_net_minor: int, goods_net_minor: int
-) -> int:
-    """What this refund gives back of a points or voucher tender of `paid_minor` (points.md, Refunds).
+@dataclass(frozen=True, slots=True)
+class PaidTender:
+    """Points or a voucher that paid a part of the receipt, in minor units of money.
 
-    `stated_minor` is what the refund's own tenders say; None (it names no tenders) means in proportion to the
-    goods money refunded, cumulative: `refunded_net_minor` of `goods_net_minor`, this refund included. Never
-    more than was paid.
+    `stated_minor` is what the refund at hand says of it; None (it names no tenders) means in proportion.
     """
-    if stated_minor is not None:
-        return min(stated_minor, paid_minor - already_minor)
-    if goods_net_minor == 0:
-        return 0
-    due = paid_minor * min(refunded_net_minor, goods_net_minor) // goods_net_minor
-    return max(0, due - already_minor)
+
+    paid_minor: int
+    already_minor: int
+    stated_minor: int | None
+
+    @property
+    def left_minor(self) -> int:
+        return self.paid_minor - self.already_minor
+
+
+def tenders_given_back(tenders: Sequence[PaidTender], refunded_net_minor: int, goods_net_minor: int) -> tuple[int, ...]:
+    """What this refund gives back of each tender (points.md, Refunds), never more than was paid with it.
+
+    In proportion means to the goods money refunded, cumulative: `refunded_net_minor` of `goods_net_minor`, this
+    refund included, all such tenders together. Each floored by itself they would step at once, what is judged would
+    rise by a minor unit here and there, and what is taken would depend on the order of refunds.
+    """
+    proportional = [tender for tender in tenders if tender.stated_minor is None]
+    step = 0
+    if goods_net_minor:
+        paid = sum(tender.paid_minor for tender in proportional)
+        due = paid * min(refunded_net_minor, goods_net_minor) // goods_net_minor
+        step = max(0, due - sum(tender.already_minor for tender in proportional))
+    parts = iter(largest_remainder(step, [tender.left_minor for tender in proportional]))
+    return tuple(
+        next(parts) if tender.stated_minor is None else min(tender.stated_minor, tender.left_minor)
+        for tender in tenders
+    )

@@ -3,7 +3,9 @@
 from typing import cast
 
 from services.earning.decide.decline import decide
+from services.earning.decide.profile import enter_profile
 from services.earning.decide.route import forward_if_misplaced, require_program, send_on
+from services.earning.decide.sign_up import is_granted, reward_joining, reward_verified
 from services.earning.desk import EarningDesk, MemberEntry
 from shared.events.keys import member_key
 from shared.events.member_registered import MemberRegistered
@@ -11,7 +13,7 @@ from shared.runtime.batch import Delivered, Fate
 
 
 def on_member_registered(delivered: Delivered, desk: EarningDesk) -> Fate:
-    """Enter the member; a later registration of the same member only brings its profile up to date."""
+    """Enter the member and reward the joining; a later registration only brings the profile up to date."""
     profile = cast(MemberRegistered, delivered.required_event.data)
     require_program(desk, profile.program_id)
     key = member_key(profile.program_id, profile.member_id)
@@ -19,15 +21,16 @@ def on_member_registered(delivered: Delivered, desk: EarningDesk) -> Fate:
         return fate
     member = (profile.program_id, profile.member_id)
     known = desk.members.get(member)
-    first = profile.registered_at if known is None else min(known.registered_at, profile.registered_at)
     if known is None:
-        desk.members[member] = MemberEntry(first, profile.phone_verified, profile.listed_party)
+        desk.members[member] = MemberEntry(profile.registered_at, profile.phone_verified, profile.listed_party)
     else:
-        known.registered_at, known.phone_verified = first, profile.phone_verified
-        known.listed_party = profile.listed_party
-    desk.changed_members.add(member)
+        known.registered_at = min(known.registered_at, profile.registered_at)
+    enter_profile(delivered, profile, desk)
     for waiting in [entry for entry in desk.waiting.values() if (entry.program_id, entry.member_id) == member]:
         if not waiting.sent_on:
             send_on(waiting, desk)
-    decide(delivered, desk, "registered")
+    reward = reward_joining if known is None else reward_verified
+    code = reward(delivered, profile.member_id, profile.program_id, desk)
+    granted = is_granted(delivered, profile.member_id, profile.program_id, desk)
+    decide(delivered, desk, "granted" if granted else "registered", code=code)
     return Fate.APPLIED

@@ -1,9 +1,11 @@
-"""`member.updated`: what earning goes by changed: the phone verified or not (C01), a listed party or not (C27)."""
+"""`member.updated`: what earning goes by changed; a phone now verified may bring the reward for joining (C01)."""
 
 from typing import cast
 
 from services.earning.decide.decline import decide
+from services.earning.decide.profile import enter_profile
 from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
+from services.earning.decide.sign_up import is_granted, reward_verified
 from services.earning.desk import EarningDesk
 from shared.events.keys import member_key
 from shared.events.member_updated import MemberUpdated
@@ -24,7 +26,8 @@ def on_member_updated(delivered: Delivered, desk: EarningDesk) -> Fate:
     if known is None:
         decide(delivered, desk, "declined", code=ReasonCode.ISSUE_TO_UNSPECIFIED)
         return Fate.APPLIED
-    known.phone_verified, known.listed_party = profile.phone_verified, profile.listed_party
-    desk.changed_members.add(member)
-    decide(delivered, desk, "updated")
+    enter_profile(delivered, profile, desk)
+    code = reward_verified(delivered, profile.member_id, profile.program_id, desk)
+    granted = is_granted(delivered, profile.member_id, profile.program_id, desk)
+    decide(delivered, desk, "granted" if granted else "updated", code=code)
     return Fate.APPLIED

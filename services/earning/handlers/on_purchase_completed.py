@@ -1,18 +1,24 @@
 """`purchase.completed`: a receipt earns under the rule version of its own time, once."""
 
-from typing import cast
+from dataclasses import replace
+from typing import NamedTuple, cast
 
+from services.earning.decide.count import left_for, note_used
 from services.earning.decide.decline import decide, tell_declined
 from services.earning.decide.issue import Issue, issue_award
 from services.earning.decide.referral import note_order
 from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
 from services.earning.decide.take_back import settle_claims
-from services.earning.desk import EarningDesk, LineEntry, ReceiptEntry, key_of_receipt, reference
+from services.earning.decide.tiers import note_progress, spent_on, tier_at
+from services.earning.desk import EarningDesk, LineEntry, MemberEntry, ReceiptEntry, key_of_receipt, reference
 from services.earning.domain.earn import earn
 from services.earning.domain.eligibility import refusal_of
-from services.earning.domain.facts import LISTED, UNLISTED
+from services.earning.domain.facts import NOTHING_USED, EarnFacts
+from services.earning.domain.gather_facts import gather_facts
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.returned import NOTHING_RETURNED
+from shared.calendar.unpublished import CalendarYearUnpublishedError
+from shared.events.cloudevent import Rejected
 from shared.events.keys import member_key, receipt_key
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.events.reason_codes import ReasonCode
@@ -33,8 +39,11 @@ def on_purchase_completed(delivered: Delivered, desk: EarningDesk) -> Fate:
     if known is not None and known.purchase is not None:
         _decline_repeat(delivered, desk, known)
         return Fate.APPLIED
+    judging = _judging(delivered, purchase, desk)
     receipt = _enter(delivered, purchase, known, desk)
-    _judge(delivered, purchase, receipt, desk)
+    _judge(delivered, purchase, judging, receipt, desk)
+    if judging is not None and (spent := spent_on(receipt, desk)):
+        note_progress(desk, judging.program, receipt.member_id or "", delivered.required_event.time, money_minor=spent)
     settle_claims(receipt, desk)
     if receipt.grants:
         note_order(delivered, receipt, desk)
@@ -79,33 +88,75 @@ def _enter(
     return receipt
 
 
-def _judge(delivered: Delivered, purchase: PurchaseCompleted, receipt: ReceiptEntry, desk: EarningDesk) -> None:
+class _Judging(NamedTuple):
+    """What a purchase is judged by."""
+
+    program: CompiledProgram
+    facts: EarnFacts
+
+
+def _judging(delivered: Delivered, purchase: PurchaseCompleted, desk: EarningDesk) -> _Judging | None:
+    """None where no version was in force. Raises Rejected CALENDAR_YEAR_UNPUBLISHED, the desk being untouched."""
     event = delivered.required_event
     version = desk.programs.in_force(purchase.program_id, event.time)
-    member = None if purchase.member_id is None else desk.members.get((purchase.program_id, purchase.member_id))
     if version is None:
+        return None
+    program = desk.compiled[version.program_id, version.version]
+    member = _member(purchase, desk)
+    try:
+        facts = gather_facts(
+            program,
+            event.time,
+            listed=member is not None and member.listed_party,
+            first_order=member is not None and member.first_order is None,
+            birth_month_day=None if member is None else member.birth_month_day,
+            left=left_for(desk, program, purchase.member_id, event.time, program.asks),
+            tier=tier_at(desk, program, purchase.member_id, event.time) if program.asks.tier else None,
+            segments=frozenset() if member is None else member.segments,
+        )
+    except CalendarYearUnpublishedError as error:
+        sentence = str(error)
+        raise Rejected(error.code, f"{sentence[0].upper()}{sentence[1:]}.", ()) from None
+    return _Judging(program, facts)
+
+
+def _member(purchase: PurchaseCompleted, desk: EarningDesk) -> MemberEntry | None:
+    return None if purchase.member_id is None else desk.members.get((purchase.program_id, purchase.member_id))
+
+
+def _judge(
+    delivered: Delivered,
+    purchase: PurchaseCompleted,
+    judging: _Judging | None,
+    receipt: ReceiptEntry,
+    desk: EarningDesk,
+) -> None:
+    event = delivered.required_event
+    if judging is None:
         _declined(delivered, receipt, desk, ReasonCode.PROGRAM_NOT_IN_FORCE)
         return
-    program = desk.compiled[version.program_id, version.version]
-    receipt.rule_version = version.version
-    receipt.facts = LISTED if member is not None and member.listed_party else UNLISTED
+    program = judging.program
+    receipt.rule_version, receipt.facts = program.version, judging.facts
     awards = earn(purchase, NOTHING_RETURNED, receipt.facts, program)
     code = refusal_of(
         purchase,
         event_time=event.time,
         arrival=delivered.arrival,
-        registered=member is not None,
+        registered=_member(purchase, desk) is not None,
         facts=receipt.facts,
-        pack=version.pack,
+        pack=program.pack,
     )
     if code is None and not awards:
-        code = ReasonCode.NO_QUALIFYING_TRANSACTION
+        code = _why_nothing(purchase, receipt.facts, program)
     if code is not None or purchase.member_id is None:
-        would = sum(award.points for award in awards or earn(purchase, NOTHING_RETURNED, UNLISTED, program))
+        unlisted = replace(receipt.facts, listed=False, left=NOTHING_USED)
+        would = sum(award.points for award in awards or earn(purchase, NOTHING_RETURNED, unlisted, program))
         _declined(delivered, receipt, desk, code or ReasonCode.ISSUE_TO_UNSPECIFIED, would, program)
         return
     issue = Issue(delivered, purchase, purchase.member_id, receipt, program)
     refused = [award for award in awards if not issue_award(issue, desk, award)]
+    granted = [award for award in awards if award not in refused]
+    receipt.cap_uses = note_used(desk, program, purchase.member_id, event.time, granted)
     for award in refused:
         tell_declined(
             delivered,
@@ -126,6 +177,13 @@ def _judge(delivered: Delivered, purchase: PurchaseCompleted, receipt: ReceiptEn
         receipt_key=receipt.receipt_key,
         correlation_id=reference(event),
     )
+
+
+def _why_nothing(purchase: PurchaseCompleted, facts: EarnFacts, program: CompiledProgram) -> ReasonCode:
+    """Whether it is the caps that leave nothing."""
+    if facts.left and earn(purchase, NOTHING_RETURNED, replace(facts, left=NOTHING_USED), program):
+        return ReasonCode.CAP_REACHED
+    return ReasonCode.NO_QUALIFYING_TRANSACTION
 
 
 def _declined(

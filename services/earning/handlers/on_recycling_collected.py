@@ -53,6 +53,8 @@ def _enter(delivered: Delivered, drop: RecyclingCollected, awaited: DropEntry | 
     entry.event_time = event.time
     entry.collected, entry.collected_json = drop, event.known.decode()
     entry.rejected = [0] * len(drop.items)
+    member = desk.members.get((drop.program_id, drop.member_id))
+    entry.organisation_id = None if member is None else member.organisation_id
     entry.changed = True
     desk.drops[entry.drop_key] = entry
     return entry

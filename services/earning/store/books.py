@@ -5,8 +5,12 @@ from functools import partial
 
 from services.earning.desk import EarningDesk
 from services.earning.domain.program import CompiledProgram, compile_program
-from services.earning.store.budget import call_back_slices, fetch_slice
+from services.earning.store.budget import BUDGETS
+from services.earning.store.campaign import CAMPAIGNS
+from services.earning.store.escrow import Escrow, call_back_slices, fetch_slice
 from services.earning.store.load import LOAD, fill_desk
+from services.earning.store.load_counted import counted_arguments, fill_counted, periods_of
+from services.earning.store.load_tiers import fill_tiers, tier_arguments
 from services.earning.store.save import save_arguments
 from services.earning.store.save_statement import SAVE
 from services.earning.store.touched import load_arguments
@@ -15,6 +19,8 @@ from shared.runtime.batch import Delivered
 from shared.runtime.ledger import Postings, read_inbox
 from shared.runtime.postgres import Connection
 from shared.runtime.service import DecideAgainError
+
+Short = Mapping[Escrow, Mapping[tuple[str, str], int]]
 
 
 class EarningBooks:
@@ -25,6 +31,7 @@ class EarningBooks:
     def __init__(self) -> None:
         self._compiled: dict[tuple[str, int], CompiledProgram] = {}
         self._compiled_from: ProgramBook | None = None
+        self._called_back: dict[int, Short] = {}  # by partition: what its present try called slices back for
 
     async def load(
         self, connection: Connection, partition: int, events: Sequence[Delivered], programs: ProgramBook
@@ -32,10 +39,18 @@ class EarningBooks:
         desk = EarningDesk(partition=partition, programs=programs, compiled=self._compile(programs))
         if not events:
             return desk, {}
-        row = await connection.fetchrow(LOAD.sql, *LOAD.arguments(load_arguments(partition, events)))
+        periods = periods_of(events, programs, desk.compiled)
+        arguments = {
+            **load_arguments(partition, events, programs),
+            **counted_arguments(events, periods, desk.compiled),
+        }
+        tiers = tier_arguments(events, desk.compiled)
+        row = await connection.fetchrow(LOAD.sql, *LOAD.arguments({**arguments, **tiers}))
         if row is None:
             raise RuntimeError("The load answered no row; its statement always yields one.")
         fill_desk(desk, dict(row))
+        fill_counted(desk.counted, dict(row), periods)
+        fill_tiers(desk.tiers, dict(row), tiers)
         return desk, read_inbox(row["inbox"])
 
     async def settle(self, connection: Connection, desk: EarningDesk) -> None:
@@ -44,18 +59,18 @@ class EarningBooks:
         Where that means calling back what others have reserved, it is done in the transaction that decides and
         saves: else partitions would take the last of a budget from each other for ever.
         """
-        short = {
-            key: entry.spent_minor - entry.left_minor
-            for key, entry in desk.slices.items()
-            if entry.spent_minor > entry.left_minor
-        }
-        if not short:
+        short = _short(desk)
+        if not any(short.values()):
             return
         scarce = connection.is_in_transaction()
-        for key in () if scarce else sorted(short):
-            scarce |= not await fetch_slice(connection, desk.partition, key, short[key])
-        prepare = partial(call_back_slices, partition=desk.partition, short=short) if scarce else None
-        raise DecideAgainError(f"slices fetched for {sorted(short)}", prepare)
+        if scarce:  # what this try called back is undone with it
+            short = _together(self._called_back[desk.partition], short)
+        for escrow, keys in () if scarce else short.items():
+            for key in sorted(keys):
+                scarce |= not await fetch_slice(connection, escrow, desk.partition, key, keys[key])
+        self._called_back[desk.partition] = short
+        prepare = partial(_call_back, partition=desk.partition, short=short) if scarce else None
+        raise DecideAgainError(f"slices fetched for {[sorted(keys) for keys in short.values()]}", prepare)
 
     async def save(self, connection: Connection, postings: Postings, epoch: int, desk: EarningDesk) -> bool:
         arguments = {**postings.arguments(epoch, desk.outbox), **save_arguments(desk)}
@@ -72,3 +87,32 @@ class EarningBooks:
                         self._compiled[key] = compile_program(version.pack)
             self._compiled_from = programs
         return self._compiled
+
+
+def _short(desk: EarningDesk) -> Short:
+    """By how much the batch uses more than this partition's slices hold."""
+    return {
+        BUDGETS: {
+            key: entry.spent_minor - entry.left_minor
+            for key, entry in desk.slices.items()
+            if entry.spent_minor > entry.left_minor
+        },
+        CAMPAIGNS: {
+            key: entry.used - entry.left_here
+            for key, entry in desk.counted.campaigns.items()
+            if entry.used > entry.left_here
+        },
+    }
+
+
+def _together(one: Short, other: Short) -> Short:
+    return {
+        escrow: {key: keys.get(key, 0) + other[escrow].get(key, 0) for key in keys.keys() | other[escrow].keys()}
+        for escrow, keys in one.items()
+    }
+
+
+async def _call_back(connection: Connection, partition: int, short: Short) -> None:
+    """Budgets before campaigns, whoever asks: so two partitions lock them in one order."""
+    for escrow, keys in short.items():
+        await call_back_slices(connection, escrow, partition, keys)

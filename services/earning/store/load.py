@@ -20,6 +20,9 @@ from services.earning.desk import (
 )
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.refund import Claim
+from services.earning.store.load_counted import COUNTED_COLUMNS
+from services.earning.store.load_occasions import OCCASION_COLUMNS, fill_occasions
+from services.earning.store.load_tiers import TIER_COLUMNS
 from services.earning.store.stored_deeds import drop_of, grant_of, maybe_uuid, referral_of, reward_of
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.runtime.ledger import INBOX_COLUMNS, unpack_headers
@@ -139,6 +142,9 @@ LOAD = load_statement(
                                AND s.budget_id = b.budget_id) AS others
              WHERE b.program_id = ANY(:programs::text[])
         """,
+        **OCCASION_COLUMNS,
+        **COUNTED_COLUMNS,
+        **TIER_COLUMNS,
     }
 )
 
@@ -152,6 +158,9 @@ def fill_desk(desk: EarningDesk, row: Mapping[str, Any]) -> None:
             stored["listed_party"],
             maybe_uuid(stored["first_order"]),
             None if stored["referral"] is None else referral_of(stored["referral"]["row"], stored["referral"]["grant"]),
+            stored["birth_month_day"],
+            stored["organisation_id"],
+            frozenset(stored["segments"] or ()),
         )
     for stored in _rows(row["drops"]):
         drop = drop_of(stored["drop"], stored["grants"] or [], stored["rejections"] or [])
@@ -167,6 +176,7 @@ def fill_desk(desk: EarningDesk, row: Mapping[str, Any]) -> None:
         entry = _waiting(stored)
         desk.waiting[entry.event_key] = entry
     desk.under_way.update((program_id, member_id) for program_id, member_id in _rows(row["under_way"]))
+    fill_occasions(desk.occasions, row)
     for stored in _rows(row["slices"]):
         desk.slices[stored["program_id"], stored["budget_id"]] = SliceEntry(stored["left"], stored["elsewhere"])
 
@@ -204,6 +214,7 @@ def receipt_of(
         stored["returned_points_minor"],
         stored["returned_voucher_minor"],
         stored["revision"],
+        {(rule_id, period): points for rule_id, period, points in stored["cap_uses"] or ()},
         [
             LineEntry(
                 line["line_id"],

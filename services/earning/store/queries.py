@@ -1,5 +1,6 @@
 """What the API reads: a receipt for its explanation, an event's or receipt's story for a trace, budgets."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,24 @@ SELECT json_build_object(
            'drop', d,
            'grants', (SELECT json_agg(g ORDER BY g.grant_id) FROM issued_grant AS g WHERE g.drop_key = d.drop_key),
            'rejections', (SELECT json_agg(r ORDER BY r.event_time, r.event_key)
-                            FROM drop_rejection AS r WHERE r.drop_key = d.drop_key))
+                            FROM drop_rejection AS r WHERE r.drop_key = d.drop_key),
+           'decision', (SELECT to_json(e) FROM decision AS e WHERE e.event_key = d.event_key))
   FROM recycling_drop AS d WHERE d.drop_key = $1
+"""
+_REFERRAL = """
+SELECT json_build_object(
+           'referral', r,
+           'reward', (SELECT to_json(w) FROM referral_reward AS w WHERE w.referral_key = r.referral_key),
+           'grants', (SELECT json_agg(g ORDER BY g.grant_id) FROM issued_grant AS g
+                       WHERE g.referral_key = r.referral_key),
+           'order', (SELECT json_build_object('merchant_id', o.merchant_id, 'receipt_id', o.receipt_id,
+                                              'rule_version', o.rule_version, 'outcome', o.outcome)
+                       FROM receipt AS o WHERE o.receipt_key = r.receipt_key),
+           'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision AS d
+                          WHERE d.event_key = ANY(ARRAY[r.event_key] || ARRAY(
+                                    SELECT unnest(ARRAY[w.event_key, w.reversal_key]) FROM referral_reward AS w
+                                     WHERE w.referral_key = r.referral_key))))
+  FROM referral AS r WHERE r.referral_key = $1
 """
 # $1 = the id, $2 = the same as a UUID or null, $3 = what may be the event id in a story's source#id, $4 = receipts of
 # that id. First the events it names, then their referrals, drops and receipts, then everything of these: by key at
@@ -62,6 +79,7 @@ WITH named AS (
     SELECT grant_id FROM issued_grant WHERE receipt_key = ANY(ARRAY(SELECT receipt_key FROM reached))
     UNION SELECT grant_id FROM issued_grant WHERE drop_key = ANY(ARRAY(SELECT drop_key FROM dropped))
     UNION SELECT grant_id FROM issued_grant WHERE referral_key = ANY(ARRAY(SELECT referral_key FROM referred))
+    UNION SELECT grant_id FROM pointed_at -- of an occasion: its event is its whole story
 ), given AS (
     SELECT * FROM issued_grant WHERE grant_id = ANY(ARRAY(SELECT grant_id FROM granted))
 ), taken AS (
@@ -75,6 +93,7 @@ WITH named AS (
     UNION SELECT event_key FROM referred
     UNION SELECT event_key FROM rewarded
     UNION SELECT reversal_key FROM rewarded
+    UNION SELECT event_key FROM given WHERE occasion_key IS NOT NULL
 )
 SELECT json_build_object(
     'decisions', (SELECT json_agg(d ORDER BY d.arrival) FROM decision d
@@ -103,6 +122,32 @@ SELECT b.program_id, b.budget_id, b.approved_minor, b.remainder_minor,
  WHERE b.program_id = $1
  GROUP BY b.program_id, b.budget_id ORDER BY b.budget_id
 """
+# What members did for their organisation from $3 to $4; a drop's grams are those that still count.
+_ORGANISATION = """
+WITH deed AS (
+    SELECT member_id, 'activity' AS kind, occasion_key, NULL::uuid AS drop_key, 0 AS grams FROM occasion
+     WHERE program_id = $1 AND organisation_id = $2 AND event_time >= $3 AND event_time < $4 AND kind = 'activity'
+    UNION ALL
+    SELECT member_id, 'drop', NULL, drop_key, weighed.grams FROM recycling_drop AS d,
+           LATERAL (SELECT coalesce(sum((i.item ->> 'grams')::bigint - r.rejected::bigint), 0)::bigint AS grams
+                      FROM json_array_elements(d.collected -> 'items') WITH ORDINALITY AS i (item, place)
+                      JOIN json_array_elements_text(d.rejected) WITH ORDINALITY AS r (rejected, place) USING (place)
+                     WHERE i.item ->> 'grams' IS NOT NULL) AS weighed
+     WHERE program_id = $1 AND organisation_id = $2 AND event_time >= $3 AND event_time < $4 AND outcome = 'granted'
+), earned AS (
+    SELECT d.*, given.points
+      FROM deed AS d,
+           LATERAL (SELECT coalesce(sum(g.points - g.clawed_back), 0)::bigint AS points FROM issued_grant AS g
+                     WHERE g.occasion_key = d.occasion_key OR g.drop_key = d.drop_key) AS given
+)
+SELECT count(*) AS actions, count(*) FILTER (WHERE kind = 'activity') AS activities,
+       count(*) FILTER (WHERE kind = 'drop') AS drops, count(DISTINCT member_id) AS participants,
+       coalesce(sum(grams), 0)::bigint AS grams, coalesce(sum(points), 0)::bigint AS points
+  FROM earned
+"""
+_ORGANISATION_CAPS = """
+SELECT per, starts, points FROM organisation_points WHERE program_id = $1 AND organisation_id = $2 ORDER BY starts, per
+"""
 _OUTCOMES = """
 SELECT event_type, outcome, code, count(*) AS events FROM decision
  WHERE program_id = $1 GROUP BY event_type, outcome, code ORDER BY event_type, outcome, code
@@ -129,6 +174,12 @@ async def drop(pool: Pool, drop_key: UUID) -> dict[str, Any] | None:
     return None if row is None else orjson.loads(row)
 
 
+async def referral(pool: Pool, referral_key: UUID) -> dict[str, Any] | None:
+    """The referral with its order, both sides' grants and what was decided, or None."""
+    row = await pool.fetchval(_REFERRAL, referral_key)
+    return None if row is None else orjson.loads(row)
+
+
 async def trace(pool: Pool, wanted: str) -> dict[str, list[dict[str, Any]]]:
     """Every decision, grant and claw-back of the stories that `wanted` belongs to, and the events still waiting."""
     event_ids = [wanted[place + 1 :] for place, char in enumerate(wanted) if char == "#"]
@@ -146,6 +197,15 @@ async def receipts_of_id(pool: Pool, program_id: str, receipt_id: str) -> list[d
 
 async def budgets(pool: Pool, program_id: str) -> list[dict[str, Any]]:
     return [dict(row) for row in await pool.fetch(_BUDGETS, program_id)]
+
+
+async def organisation(
+    pool: Pool, program_id: str, organisation_id: str, begins: datetime, ends: datetime
+) -> dict[str, Any]:
+    """Actions, participants, grams and points (less what was clawed back) of deeds from `begins` to before `ends`."""
+    row = await pool.fetchrow(_ORGANISATION, program_id, organisation_id, begins, ends)
+    caps = await pool.fetch(_ORGANISATION_CAPS, program_id, organisation_id)
+    return {**dict(row or {}), "used_of_caps": [dict(cap) for cap in caps]}
 
 
 async def outcomes(pool: Pool, program_id: str) -> list[dict[str, Any]]:

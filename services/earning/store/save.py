@@ -8,7 +8,10 @@ import orjson
 
 from services.earning.desk import DecisionRow, EarningDesk, GrantEntry, ReceiptEntry
 from services.earning.domain.facts import EarnFacts
+from services.earning.store.save_counted import counted_arguments
 from services.earning.store.save_deeds import deed_arguments, deed_grants
+from services.earning.store.save_occasions import occasion_arguments
+from services.earning.store.save_tiers import tier_arguments
 from shared.runtime.ledger import pack_headers
 from shared.runtime.statement import maybe_microseconds, microseconds
 
@@ -29,8 +32,11 @@ def save_arguments(desk: EarningDesk) -> dict[str, object]:
         "decisions": [_decision_row(row) for row in desk.decisions],
         **_grant_arguments(touched, deed_grants(desk)),
         **deed_arguments(desk),
+        **occasion_arguments(desk),
         **_claim_arguments(desk),
         **_slice_arguments(desk),
+        **counted_arguments(desk),
+        **tier_arguments(desk),
     }
 
 
@@ -45,6 +51,9 @@ def _member_arguments(desk: EarningDesk) -> dict[str, object]:
         "me_listed": [entry.listed_party for entry in entries],
         "me_first_order": [entry.first_order for entry in entries],
         "me_referral": [None if entry.referral is None else entry.referral.referral_key for entry in entries],
+        "me_birthday": [entry.birth_month_day for entry in entries],
+        "me_organisation": [entry.organisation_id for entry in entries],
+        "me_segments": [orjson.dumps(sorted(entry.segments)).decode() if entry.segments else None for entry in entries],
     }
 
 
@@ -85,11 +94,26 @@ def _receipt_row(receipt: ReceiptEntry) -> tuple[object, ...]:
         receipt.purchase_json,
         receipt.returned_points_minor,
         receipt.returned_voucher_minor,
+        _cap_uses(receipt),
     )
 
 
-@lru_cache(maxsize=1000)
+def _cap_uses(receipt: ReceiptEntry) -> str | None:
+    uses = receipt.cap_uses
+    return orjson.dumps([[*use, points] for use, points in sorted(uses.items())]).decode() if uses else None
+
+
 def _facts(facts: EarnFacts) -> str:
+    # counters differ from event to event; without them most events of a day have the same facts
+    return _written(facts) if facts.left else _remembered(facts)
+
+
+@lru_cache(maxsize=1000)
+def _remembered(facts: EarnFacts) -> str:
+    return _written(facts)
+
+
+def _written(facts: EarnFacts) -> str:
     return orjson.dumps(facts.to_json()).decode()
 
 

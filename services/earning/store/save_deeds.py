@@ -1,6 +1,7 @@
 """Drops, rejections and referrals in a save: their SQL parts and the parameters for them."""
 
 from collections.abc import Iterator
+from uuid import UUID
 
 import orjson
 
@@ -9,15 +10,19 @@ from services.earning.desk import EarningDesk, GrantEntry
 from services.earning.domain.rejection import RejectedItem
 from shared.runtime.statement import Part, maybe_microseconds, microseconds
 
+Origin = tuple[UUID | None, UUID | None, UUID | None]
+"""Of a grant: the key of its drop, of its referral or of its occasion."""
+
 DEED_PARTS = (
     # A plain INSERT: the same drop on two partitions at once has one winner, the other decides again.
     Part(
         "drop_rows",
         """
         INSERT INTO recycling_drop (drop_key, program_id, drop_id, station_id, member_id, event_key, event_source,
-                                    event_id, event_time, outcome, code, rule_version, collected, rejected)
+                                    event_id, event_time, outcome, code, rule_version, collected, rejected,
+                                    organisation_id)
         SELECT drop_key, program_id, drop_id, station_id, member_id, event_key, event_source, event_id,
-               instant(event_time), outcome, code, rule_version, collected::json, rejected::json
+               instant(event_time), outcome, code, rule_version, collected::json, rejected::json, organisation_id
           FROM gate, unnest(:drops::drop_row[])
          ORDER BY drop_key
         """,
@@ -29,7 +34,7 @@ DEED_PARTS = (
            SET station_id = c.station_id, member_id = c.member_id, event_key = c.event_key,
                event_source = c.event_source, event_id = c.event_id, event_time = instant(c.event_time),
                outcome = c.outcome, code = c.code, rule_version = c.rule_version, collected = c.collected::json,
-               rejected = c.rejected::json, revision = d.revision + 1
+               rejected = c.rejected::json, organisation_id = c.organisation_id, revision = d.revision + 1
           FROM (SELECT c.*, v.revision, there.ctid AS place
                   FROM gate, unnest(:changed_drops::drop_row[]) AS c
                   JOIN unnest(:changed_drop_key::uuid[], :changed_drop_revision::integer[]) AS v (drop_key, revision)
@@ -94,10 +99,10 @@ DEED_PARTS = (
         """
         INSERT INTO issued_grant (grant_id, event_key, drop_key, referral_key, program_id, member_id, class, budget_id,
                                   points, clawed_back, cost_minor, cost_returned_minor, lines, rule_version, event_time,
-                                  available_at, expires_at, correlation_id)
+                                  available_at, expires_at, correlation_id, occasion_key)
         SELECT grant_id, event_key, drop_key, referral_key, program_id, member_id, class, budget_id, points,
                clawed_back, cost_minor, cost_returned_minor, lines::json, rule_version, instant(event_time),
-               instant(available_at), instant(expires_at), correlation_id
+               instant(available_at), instant(expires_at), correlation_id, occasion_key
           FROM gate, unnest(:deed_grants::deed_grant_row[])
          ORDER BY grant_id
         """,
@@ -139,27 +144,36 @@ def deed_grants(desk: EarningDesk) -> Iterator[GrantEntry]:
     for reward in desk.rewards.values():
         if reward.grant is not None:
             yield reward.grant
+    for entry in desk.occasions.entries.values():
+        yield from entry.grants
 
 
 def _new_grant_rows(desk: EarningDesk) -> Iterator[tuple[object, ...]]:
     for drop in desk.drops.values():
         for grant in drop.grants:
             if grant.new:
-                yield _grant_row(grant, (drop.drop_key, None), drop.program_id, drop.member_id)
+                yield _grant_row(grant, (drop.drop_key, None, None), drop.program_id, drop.member_id)
     for referral in referrals_of(desk):
         if referral.grant is not None and referral.grant.new:
-            origin = (None, referral.referral_key)
+            origin = (None, referral.referral_key, None)
             yield _grant_row(referral.grant, origin, referral.program_id, referral.invitee_id)
     for reward in desk.rewards.values():
         if reward.grant is not None and reward.grant.new:
-            yield _grant_row(reward.grant, (None, reward.referral_key), reward.program_id, reward.inviter_id)
+            origin = (None, reward.referral_key, None)
+            yield _grant_row(reward.grant, origin, reward.program_id, reward.inviter_id)
+    for entry in desk.occasions.entries.values():
+        for grant in entry.grants:
+            if grant.new:
+                yield _grant_row(grant, (None, None, entry.occasion_key), entry.program_id, entry.member_id)
 
 
-def _grant_row(grant: GrantEntry, origin: tuple[object, object], program_id: str, member_id: str) -> tuple[object, ...]:
+def _grant_row(grant: GrantEntry, origin: Origin, program_id: str, member_id: str) -> tuple[object, ...]:
+    drop_key, referral_key, occasion_key = origin
     return (
         grant.grant_id,
         grant.event_key,
-        *origin,
+        drop_key,
+        referral_key,
         program_id,
         member_id,
         grant.points_class,
@@ -174,6 +188,7 @@ def _grant_row(grant: GrantEntry, origin: tuple[object, object], program_id: str
         maybe_microseconds(grant.available_at),
         maybe_microseconds(grant.expires_at),
         grant.correlation_id,
+        occasion_key,
     )
 
 
@@ -193,6 +208,7 @@ def _drop_row(drop: DropEntry) -> tuple[object, ...]:
         drop.rule_version,
         drop.collected_json,
         orjson.dumps(drop.rejected).decode(),
+        drop.organisation_id,
     )
 
 

@@ -1,6 +1,9 @@
 """The SQL of a save: every row a batch may write, each part behind the gate, all of them one statement."""
 
+from services.earning.store.save_counted import COUNTED_PARTS
 from services.earning.store.save_deeds import DEED_PARTS
+from services.earning.store.save_occasions import OCCASION_PARTS
+from services.earning.store.save_tiers import TIER_PARTS
 from shared.runtime.gate import BATCH_GATE
 from shared.runtime.ledger import BATCH_PARTS
 from shared.runtime.statement import Part, gated_statement
@@ -13,15 +16,21 @@ PARTS = (
         "member_rows",
         """
         INSERT INTO member AS m (program_id, member_id, registered_at, phone_verified, listed_party, first_order,
-                                 referral_key)
-        SELECT n.* FROM gate, unnest(:me_program::text[], :me_member::text[], :me_registered::timestamptz[],
-                                     :me_verified::boolean[], :me_listed::boolean[], :me_first_order::uuid[],
-                                     :me_referral::uuid[]) AS n
+                                 referral_key, birth_month_day, organisation_id, segments)
+        SELECT program_id, member_id, registered_at, phone_verified, listed_party, first_order, referral_key,
+               birth_month_day, organisation_id, segments::json
+          FROM gate, unnest(:me_program::text[], :me_member::text[], :me_registered::timestamptz[],
+                            :me_verified::boolean[], :me_listed::boolean[], :me_first_order::uuid[],
+                            :me_referral::uuid[], :me_birthday::text[], :me_organisation::text[],
+                            :me_segments::text[])
+               AS n (program_id, member_id, registered_at, phone_verified, listed_party, first_order, referral_key,
+                     birth_month_day, organisation_id, segments)
          ORDER BY 1, 2
         ON CONFLICT (program_id, member_id) DO UPDATE
            SET registered_at = excluded.registered_at, phone_verified = excluded.phone_verified,
                listed_party = excluded.listed_party, first_order = excluded.first_order,
-               referral_key = excluded.referral_key
+               referral_key = excluded.referral_key, birth_month_day = excluded.birth_month_day,
+               organisation_id = excluded.organisation_id, segments = excluded.segments
         """,
     ),
     Part(
@@ -69,10 +78,10 @@ PARTS = (
         """
         INSERT INTO receipt (receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source,
                              event_id, event_time, outcome, code, rule_version, facts, purchase,
-                             returned_points_minor, returned_voucher_minor)
+                             returned_points_minor, returned_voucher_minor, cap_uses)
         SELECT receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source, event_id,
                instant(event_time), outcome, code, rule_version, facts::json, purchase::json,
-               returned_points_minor, returned_voucher_minor
+               returned_points_minor, returned_voucher_minor, cap_uses::json
           FROM gate, unnest(:receipts::receipt_row[])
          ORDER BY receipt_key
         """,
@@ -85,7 +94,7 @@ PARTS = (
                event_id = c.event_id, event_time = instant(c.event_time), outcome = c.outcome, code = c.code,
                rule_version = c.rule_version, facts = c.facts::json, purchase = c.purchase::json,
                returned_points_minor = c.returned_points_minor, returned_voucher_minor = c.returned_voucher_minor,
-               revision = r.revision + 1
+               cap_uses = c.cap_uses::json, revision = r.revision + 1
           FROM (SELECT c.*, v.revision, there.ctid AS place
                   FROM gate, unnest(:changed_receipts::receipt_row[]) AS c
                   JOIN unnest(:changed_key::uuid[], :changed_revision::integer[]) AS v (receipt_key, revision)
@@ -211,4 +220,4 @@ PARTS = (
         expects="sl_program",
     ),
 )
-SAVE = gated_statement(BATCH_GATE, (*BATCH_PARTS, *PARTS, *DEED_PARTS))
+SAVE = gated_statement(BATCH_GATE, (*BATCH_PARTS, *PARTS, *DEED_PARTS, *OCCASION_PARTS, *COUNTED_PARTS, *TIER_PARTS))

@@ -76,6 +76,7 @@ def drop_of(stored: Row, grants: Sequence[Row], rejections: Sequence[Row]) -> Dr
         stored["revision"],
         [grant_of(grant) for grant in grants],
         [_rejection(rejection) for rejection in rejections],
+        organisation_id=stored["organisation_id"],
     )
 
 

@@ -6,6 +6,10 @@ from uuid import UUID
 
 from services.earning.deeds import key_of_drop, key_of_referral
 from services.earning.desk import MemberKey, key_of_receipt
+from services.earning.store.load_occasions import occasion_load_arguments
+from shared.events.activity_completed import ActivityCompleted
+from shared.events.birthday_reached import BirthdayReached
+from shared.events.correction_requested import CorrectionRequested
 from shared.events.event import EventData
 from shared.events.member_registered import MemberRegistered
 from shared.events.member_updated import MemberUpdated
@@ -17,12 +21,14 @@ from shared.events.recycling_rejected import RecyclingRejected
 from shared.events.referral_accepted import ReferralAccepted
 from shared.events.referral_qualified import ReferralQualified
 from shared.events.referral_reversed import ReferralReversed
+from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
 
 
-def load_arguments(partition: int, events: Sequence[Delivered]) -> dict[str, object]:
+def load_arguments(partition: int, events: Sequence[Delivered], programs: ProgramBook) -> dict[str, object]:
     """Every parameter of `load.LOAD`."""
     touched = _Touched()
+    others: list[Delivered] = []
     for delivered in events:
         body = delivered.required_event.data
         touched.programs.add(getattr(body, "program_id", ""))
@@ -32,10 +38,12 @@ def load_arguments(partition: int, events: Sequence[Delivered]) -> dict[str, obj
             touched.by_what_follows(body)
         else:
             touched.by_other(body)
+            others.append(delivered)
     return {
         "partition": partition,
         "event_keys": [delivered.required_event.event_key for delivered in events],
         **touched.arguments(),
+        **occasion_load_arguments(others, programs),
     }
 
 
@@ -71,7 +79,7 @@ class _Touched:
     def by_other(self, body: EventData) -> None:
         if isinstance(body, MemberRegistered):
             self.new.add((body.program_id, body.member_id))
-        elif isinstance(body, MemberUpdated):
+        elif isinstance(body, MemberUpdated | ActivityCompleted | BirthdayReached | CorrectionRequested):
             self.members.add((body.program_id, body.member_id))
         elif isinstance(body, RecyclingCollected | RecyclingRejected):
             self.members.add((body.program_id, body.member_id))

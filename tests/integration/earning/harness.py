@@ -10,8 +10,8 @@ from aiokafka import ConsumerRecord
 
 from services.earning.app import SERVICE
 from services.earning.desk import EarningDesk
+from services.earning.store.adopt import adopt_program
 from services.earning.store.books import EarningBooks
-from services.earning.store.budget import adopt_budgets
 from shared.events.event import EventData
 from shared.events.kafka_binding import STRUCTURED_HEADERS, decode, encode
 from shared.events.keys import member_key, receipt_key
@@ -106,7 +106,8 @@ class Owner:
         if topic not in self.next:
             async with self.running.pool.acquire() as connection:
                 await gate.begin_offsets(connection, self.partition, {topic: 0})
-        start = self.next.setdefault(topic, 0)
+                self.next |= await gate.next_offsets(connection, self.partition, [topic])
+        start = self.next[topic]
         placed = [
             each._replace(topic=topic, partition=self.partition, offset=start + place)
             for place, each in enumerate(records)
@@ -194,8 +195,8 @@ SELECT b.budget_id FROM budget b
  WHERE b.approved_minor <> b.remainder_minor + s.reserved OR s.spent > s.reserved OR s.spent <> coalesce(g.cost, 0)
 """
 _WRONG_RECEIPTS = """
-SELECT receipt_key, drop_key, referral_key, count(*) FROM issued_grant
- GROUP BY receipt_key, drop_key, referral_key, member_id, class, budget_id HAVING count(*) > 1
+SELECT receipt_key, drop_key, referral_key, occasion_key, count(*) FROM issued_grant
+ GROUP BY receipt_key, drop_key, referral_key, occasion_key, member_id, class, budget_id HAVING count(*) > 1
 """
 
 
@@ -214,9 +215,12 @@ def returned(row: Any, recorded: datetime) -> Delivered:
 
 
 @asynccontextmanager
-async def started(dsn: str, *packs: ProgramPack, size: int = 12) -> AsyncIterator[Earning]:
-    """Migrate the schema and adopt the programs; without one, the harness's own."""
-    settings = Settings(kafka="unused", database=dsn, environment="test")
+async def started(
+    dsn: str, *packs: ProgramPack, size: int = 12, shift: timedelta = timedelta()
+) -> AsyncIterator[Earning]:
+    """Migrate the schema and adopt the programs; without one, the harness's own. `shift` moves the database's clock."""
+    seconds = int(shift.total_seconds())
+    settings = Settings(kafka="unused", database=dsn, environment="test", clock_shift_seconds=seconds)
     pool = await connect_pool(settings, size=size)
     book = ProgramBook()
     try:
@@ -225,7 +229,7 @@ async def started(dsn: str, *packs: ProgramPack, size: int = 12) -> AsyncIterato
             for each in packs or (program(),):
                 version = ProgramVersion.of(each, each.effective_at, each.effective_at)
                 book = book.with_record(version)
-                await adopt_budgets(connection, version)
+                await adopt_program(connection, version)
         yield Earning(Running(settings, pool, book), replace(SERVICE, books=EarningBooks()))
     finally:
         await pool.close()

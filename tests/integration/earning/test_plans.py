@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.earning.store import grace, queries
+from services.earning.store import birthdays, corrections, grace, queries, tier_ends
+from services.earning.store.campaign import CAMPAIGNS
 from services.earning.store.load import LOAD
 from services.earning.store.save_statement import SAVE
 from tests.infrastructure.fixtures import Database
@@ -45,6 +46,23 @@ INSERT INTO inbox SELECT id, '', at, 't', 0, n FROM drawn;
 INSERT INTO budget SELECT 'p-' || n, 'b', 0, 0, 'a', 'd' FROM generate_series(1, 24000) AS n;
 INSERT INTO budget_slice
 SELECT 'p-' || n, 'b', place FROM generate_series(1, 3000) AS n, generate_series(0, 7) AS place;
+INSERT INTO member_counter SELECT 'p', member, to_char(at, 'YYYY-MM-DD'), 'r-' || n, n FROM drawn;
+INSERT INTO campaign_cap SELECT 'p-' || n, 'r', 1, 1 FROM generate_series(1, 24000) AS n;
+INSERT INTO campaign_slice
+SELECT 'p-' || n, 'r', place FROM generate_series(1, 3000) AS n, generate_series(0, 7) AS place;
+INSERT INTO occasion SELECT id, 'p', member, 'activity', id, at, 'granted', 1, '{}', 'a', 'school-' || n % 900, n::text
+  FROM drawn;
+INSERT INTO activity_count SELECT id, 'p', member, 'a', 'day', at::date, 1 FROM drawn;
+INSERT INTO organisation_points SELECT 'p', 'school-' || n, 'day', at::date, 1 FROM drawn;
+INSERT INTO correction SELECT 'p', 'c-' || n, member, 1, 'b', 'why', 'where', 'mei', at, 'refused', 'jun', 'no', at
+  FROM drawn;
+INSERT INTO correction_step (program_id, correction_id, step, person, note, taken_at)
+SELECT 'p', 'c-' || n, 'requested', 'mei', 'why', at FROM drawn;
+INSERT INTO birthday_timer SELECT 'p', 'm-' || n, '05-10', now() + n * interval '1 minute' FROM drawn;
+INSERT INTO tier_progress SELECT DISTINCT ON (2, 3) 'p', member, (at - n % 7 * interval '1 day')::date, n, n FROM drawn;
+INSERT INTO member_tier SELECT 'p', 'm-' || n, '[]', '2026-01-01', false, now() + n * interval '1 minute'
+  FROM generate_series(1, 24000) AS n;
+INSERT INTO tier_change SELECT id, 'p', member, n, at, NULL, 'gold', 'qualified', 1 FROM drawn;
 DROP TABLE drawn;
 """
 
@@ -65,19 +83,40 @@ async def crowded(module_database: Database) -> AsyncIterator[Earning]:
             ["member_pkey", "receipt_pkey", "receipt_line_pkey", "receipt_line_to_refund", "issued_grant_of_receipt",
              "open_claim_of_receipt", "open_claim_of_sku", "waiting_event_pkey", "waiting_of_member",
              "recycling_drop_pkey", "drop_rejection_of_drop", "referral_pkey", "referral_reward_pkey",
-             "issued_grant_of_drop", "issued_grant_of_referral", "budget_pkey", "budget_slice_pkey", r"inbox_0_pkey"],
+             "issued_grant_of_drop", "issued_grant_of_referral", "occasion_pkey", "occasion_of_evidence",
+             "activity_count_pkey", "organisation_points_pkey", "budget_pkey", "budget_slice_pkey", r"inbox_0_pkey",
+             "member_counter_pkey", "campaign_cap_pkey", "campaign_slice_pkey", "campaign_slice_of_cap",
+             "tier_progress_pkey", "member_tier_pkey", "tier_change_program_id_member_id_place_key"],
             id="load a batch",
         ),
         pytest.param(
             SAVE.sql,
             ["receipt_pkey", "receipt_line_pkey", "issued_grant_pkey", "open_claim_pkey", "waiting_event_pkey",
-             "budget_slice_pkey", "recycling_drop_pkey", "drop_rejection_pkey"],
+             "budget_slice_pkey", "recycling_drop_pkey", "drop_rejection_pkey", "occasion_pkey", "member_counter_pkey",
+             "campaign_slice_pkey", "tier_progress_pkey"],
             id="save a batch",
         ),
+        pytest.param(birthdays.DUE, ["birthday_timer_due"], id="birthdays that are due"),
+        pytest.param(birthdays.ADVANCE, ["birthday_timer_pkey"], id="birthdays of next year"),
+        pytest.param(
+            queries._ORGANISATION,
+            ["occasion_of_organisation", "recycling_drop_of_organisation", "issued_grant_of_occasion",
+             "issued_grant_of_drop"],
+            id="report of an organisation",
+        ),
+        pytest.param(queries._ORGANISATION_CAPS, ["organisation_points_pkey"], id="caps of an organisation"),
+        pytest.param(corrections.READ, ["correction_pkey", "correction_step_of", "decision_pkey"], id="correction"),
+        pytest.param(corrections.WAITING, ["correction_waiting"], id="corrections that wait"),
+        pytest.param(corrections.LOCK, ["correction_pkey"], id="lock a correction"),
         pytest.param(grace._RELEASE, ["waiting_due", "waiting_event_pkey"], id="end of the grace"),
         pytest.param(queries._RECEIPT, ["receipt_pkey", "receipt_line_pkey", "decision_of_receipt"], id="receipt"),
         pytest.param(
             queries._DROP, ["recycling_drop_pkey", "issued_grant_of_drop", "drop_rejection_of_drop"], id="drop"
+        ),
+        pytest.param(
+            queries._REFERRAL,
+            ["referral_pkey", "referral_reward_pkey", "issued_grant_of_referral", "receipt_pkey", "decision_pkey"],
+            id="referral",
         ),
         pytest.param(queries._RECEIPT_KEYS, ["receipt_of_id"], id="receipts of an id, any program"),
         pytest.param(queries._RECEIPTS_OF_ID, ["receipt_of_id"], id="receipts of an id"),
@@ -99,6 +138,9 @@ async def crowded(module_database: Database) -> AsyncIterator[Earning]:
             ["budget_slice_of_budget"],
             id="slices of a budget",
         ),
+        pytest.param(tier_ends.DUE, ["member_tier_due", "member_tier_pkey"], id="ends of tiers"),
+        pytest.param(CAMPAIGNS.lock, ["campaign_cap_pkey"], id="lock a campaign's cap"),
+        pytest.param(CAMPAIGNS.call_back, ["campaign_slice_of_cap", "campaign_slice_pkey"], id="call back its slices"),
     ],
 )  # fmt: skip
 async def test_the_plan_uses_the_index(crowded: Earning, sql: str, indexes: list[str]) -> None:
@@ -116,4 +158,6 @@ async def test_a_plan_made_while_the_tables_were_empty_will_do_when_they_are_ful
     """A plan is kept until the next ANALYZE; meanwhile a table may grow from nothing to a hundred thousand rows."""
     await analyze_all(earning.running.pool)
     plan = await plan_of(earning.running.pool, sql)
-    assert [index for index in read_whole(plan) if not index.startswith(("partition_", "budget_"))] == [], plan
+    assert [
+        index for index in read_whole(plan) if not index.startswith(("partition_", "budget_", "campaign_"))
+    ] == [], plan

@@ -8,7 +8,7 @@ from services.earning.domain.claw_back import ClawBack, ClawBackLine, Granted, c
 from services.earning.domain.earn import earn
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram
-from services.earning.domain.returned import NOTHING_RETURNED, Returned, tender_given_back
+from services.earning.domain.returned import NOTHING_RETURNED, PaidTender, Returned, tenders_given_back
 from shared.events.purchase_completed import PurchaseCompleted
 from tests.unit.earning.builders import after, granted, line, program, programs, purchase, purchases
 
@@ -27,8 +27,14 @@ def refund_all(
     for refund in refunds:
         returned = returned.plus(refund)
         back = returned.net_minor()
-        points = tender_given_back(paid.get("points", 0), returned.points_minor, None, back, goods)
-        voucher = tender_given_back(paid.get("voucher", 0), returned.voucher_minor, None, back, goods)
+        points, voucher = tenders_given_back(
+            [
+                PaidTender(paid.get("points", 0), returned.points_minor, None),
+                PaidTender(paid.get("voucher", 0), returned.voucher_minor, None),
+            ],
+            back,
+            goods,
+        )
         returned = returned.plus((), points, voucher)
         taken = claw_back(receipt, returned, FACTS, judged_by, grants)
         for claw in taken:
@@ -131,18 +137,39 @@ def test_nor_does_it_where_points_and_vouchers_paid_a_part(
     assert [grant.clawed_back for grant in one_way] == [grant.clawed_back for grant in other_way]
 
 
+def given_back(paid: int, already: int, stated: int | None, refunded: int, goods: int) -> int:
+    (step,) = tenders_given_back([PaidTender(paid, already, stated)], refunded, goods)
+    return step
+
+
 def test_a_tender_goes_back_as_stated_or_in_proportion_and_never_more_than_was_paid() -> None:
-    assert tender_given_back(1_000, 0, 400, 0, 0) == 400
-    assert tender_given_back(1_000, 800, 400, 0, 0) == 200
-    assert tender_given_back(1_000, 0, 0, 5_000, 10_000) == 0
+    assert given_back(1_000, 0, 400, 0, 0) == 400
+    assert given_back(1_000, 800, 400, 0, 0) == 200
+    assert given_back(1_000, 0, 0, 5_000, 10_000) == 0
     steps, already = [], 0
     for refunded in (3_333, 6_666, 10_000, 12_000):
-        step = tender_given_back(1_000, already, None, refunded, 10_000)
+        step = given_back(1_000, already, None, refunded, 10_000)
         already += step
         steps.append(step)
     assert steps == [333, 333, 334, 0]
-    assert tender_given_back(1_000, 700, None, 1_000, 10_000) == 0
-    assert tender_given_back(1_000, 0, None, 0, 0) == 0
+    assert given_back(1_000, 700, None, 1_000, 10_000) == 0
+    assert given_back(1_000, 0, None, 0, 0) == 0
+
+
+def test_tenders_in_proportion_step_one_after_the_other() -> None:
+    """2 fen in points and 2 by voucher of 69: refund by refund of a fen, what earns never rises again."""
+    points = voucher = 0
+    earns = []
+    for refunded in range(1, 70):
+        more = tenders_given_back([PaidTender(2, points, None), PaidTender(2, voucher, None)], refunded, 69)
+        points, voucher = points + more[0], voucher + more[1]
+        earns.append((69 - refunded) - (4 - points - voucher))
+    assert earns == sorted(earns, reverse=True)
+    assert (points, voucher, earns[-1]) == (2, 2, 0)
+
+
+def test_one_tender_is_stated_and_the_other_goes_in_proportion() -> None:
+    assert tenders_given_back([PaidTender(100, 0, 30), PaidTender(200, 0, None)], 5_000, 10_000) == (30, 100)
 
 
 def test_refunds_sum_up_per_line() -> None:

@@ -1,12 +1,15 @@
 """Rule kind `rate`: n points per m minor units of the receipt's basis (M26: 1 yuan = 1 point)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from services.earning.domain.facts import EarnFacts
+from services.earning.domain.basket import Basket
 from services.earning.domain.largest_remainder import largest_remainder
-from services.earning.domain.rules.kind import RuleFunction
+from services.earning.domain.rules.kind import PointsFunction
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.programs.rules import RateRule, Rounding
+
+PlainRate = Callable[[PurchaseCompleted, Sequence[int]], Sequence[int]]
+"""(receipt, basis per line) → points per line in the receipt's order; empty = the rule gives nothing."""
 
 
 def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
@@ -18,32 +21,36 @@ def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
     return numerator // denominator
 
 
-def compile_rate(rule: RateRule) -> RuleFunction:
-    """The rule's own sum is rounded once, then split over the lines by their basis."""
+def compile_rate(rule: RateRule) -> PointsFunction:
+    """The rule's own sum is rounded once, to be split over the lines by their basis."""
+    points, per_minor, rounding = rule.points, rule.per_minor, rule.rounding
+
+    def rate(own: Sequence[int], _basket: Basket) -> tuple[int, Sequence[int]]:
+        return rounded(sum(own) * points, per_minor, rounding), own
+
+    def floored(own: Sequence[int], _basket: Basket) -> tuple[int, Sequence[int]]:
+        return sum(own) * points // per_minor, own
+
+    return floored if rounding == "floor" else rate
+
+
+def compile_plain_rate(rule: RateRule) -> PlainRate:
+    """The same and its split in one, for programs that have nothing but rates (the shortest way)."""
     points, per_minor, rounding, condition = rule.points, rule.per_minor, rule.rounding, rule.condition
 
-    def rate(_purchase: PurchaseCompleted, bases: Sequence[int], _facts: EarnFacts) -> Sequence[int]:
+    def rate(_purchase: PurchaseCompleted, bases: Sequence[int]) -> Sequence[int]:
         total = rounded(sum(bases) * points, per_minor, rounding)
         return largest_remainder(total, bases) if total else ()
 
-    def rate_of_condition(purchase: PurchaseCompleted, bases: Sequence[int], facts: EarnFacts) -> Sequence[int]:
-        return rate(purchase, _counted(rule, purchase, bases), facts)
+    def rate_of_condition(purchase: PurchaseCompleted, bases: Sequence[int]) -> Sequence[int]:
+        lines = zip(purchase.lines, bases, strict=True)
+        return rate(purchase, [basis if line.condition == condition else 0 for line, basis in lines])
 
     return rate if condition is None else rate_of_condition
 
 
-def _counted(rule: RateRule, purchase: PurchaseCompleted, bases: Sequence[int]) -> Sequence[int]:
-    """The basis of each line the rule counts, 0 for the others."""
-    if rule.condition is None:
-        return bases
-    lines = zip(purchase.lines, bases, strict=True)
-    return [basis if line.condition == rule.condition else 0 for line, basis in lines]
-
-
-def explain_rate(
-    rule: RateRule, purchase: PurchaseCompleted, bases: Sequence[int], _facts: EarnFacts
-) -> dict[str, object]:
-    basis = sum(_counted(rule, purchase, bases))
+def explain_rate(rule: RateRule, own: Sequence[int], _basket: Basket) -> dict[str, object]:
+    basis = sum(own)
     narrowed = {} if rule.condition is None else {"condition": rule.condition}
     return {
         **narrowed,

@@ -1,0 +1,116 @@
+"""A correction of a balance: asked by one operator, decided by another, carried out by earning's own event."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import asyncpg
+
+from services.earning.decide.route import EFFECTS, OWN_SOURCE
+from services.earning.store import corrections
+from shared.events.cloudevent import derived_id
+from shared.events.correction_requested import CorrectionRequested
+from shared.events.keys import member_key
+from shared.events.reason_codes import ReasonCode, describe
+from shared.runtime.batch import Outgoing, outgoing_event
+from shared.runtime.http import ProblemError
+from shared.runtime.postgres import Pool
+
+Verdict = Literal["approve", "refuse"]
+_STATE: dict[Verdict, corrections.State] = {"approve": "approved", "refuse": "refused"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Points to credit, out of the named budget line; `evidence` says where the papers are (C09)."""
+
+    program_id: str
+    correction_id: str
+    member_id: str
+    points: int
+    budget_id: str
+    reason: str
+    evidence: str
+    person: str
+
+    def values(self) -> tuple[object, ...]:
+        """In the order of the columns."""
+        wanted = (self.program_id, self.correction_id, self.member_id, self.points)
+        return (*wanted, self.budget_id, self.reason, self.evidence)
+
+
+async def ask(pool: Pool, request: Request) -> None:
+    """Enter the request; the same one again changes nothing.
+
+    Raises ProblemError: 404 for an unknown member, 409 IDEMPOTENCY_KEY_REUSED for an id that says something else.
+    """
+    if not await corrections.is_member(pool, request.program_id, request.member_id):
+        raise ProblemError(404, "NOT_FOUND", f"Program {request.program_id} has no member {request.member_id}.")
+    if await corrections.request(pool, request.values(), request.person, request.reason):
+        return
+    known = await corrections.read(pool, request.program_id, request.correction_id)
+    names = ("program_id", "correction_id", "member_id", "points", "budget_id", "reason", "evidence", "requested_by")
+    if known is None or tuple(known[name] for name in names) != (*request.values(), request.person):
+        raise refusal(
+            409,
+            ReasonCode.IDEMPOTENCY_KEY_REUSED,
+            f"Correction {request.correction_id} was asked for before in other words; use a new id.",
+        )
+
+
+async def decide(pool: Pool, program_id: str, correction_id: str, verdict: Verdict, person: str, note: str) -> None:
+    """Approve or refuse, under the row's lock; the same decision again changes nothing.
+
+    Raises ProblemError: 404 for an unknown correction, 409 ALREADY_DECIDED, 409 SECOND_PERSON_REQUIRED where who asked
+    for it would approve it.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(corrections.LOCK, program_id, correction_id)
+        if row is None:
+            raise unknown(program_id, correction_id)
+        if row["state"] != "requested":
+            if row["state"] == _STATE[verdict]:
+                return
+            raise ProblemError(
+                409, "ALREADY_DECIDED", f"Correction {correction_id} was {row['state']}, and that decision stands."
+            )
+        if verdict == "approve" and person == row["requested_by"]:
+            raise refusal(
+                409,
+                ReasonCode.SECOND_PERSON_REQUIRED,
+                f"{person} asked for correction {correction_id}; somebody else has to approve it.",
+            )
+        told = _told(row, person) if verdict == "approve" else None
+        await corrections.settle(connection, row, _STATE[verdict], person, note, told)
+
+
+def unknown(program_id: str, correction_id: str) -> ProblemError:
+    return ProblemError(404, "NOT_FOUND", f"Program {program_id} has no correction {correction_id}; list them first.")
+
+
+def refusal(status: int, code: ReasonCode, detail: str) -> ProblemError:
+    """A refusal as the red lines ask for it: code, reason in both languages, control."""
+    reason = describe(code)
+    words = {"zh-CN": reason.zh, "en": reason.en}
+    return ProblemError(status, code.value, detail, reason=words, control=reason.control)
+
+
+def _told(row: asyncpg.Record, approver: str) -> Outgoing:
+    """Its id follows from the correction, its time is the decision's stored one."""
+    program_id, member_id = row["program_id"], row["member_id"]
+    event_id = derived_id(OWN_SOURCE, f"{program_id}/{row['correction_id']}", "correction")
+    own = f"{OWN_SOURCE}#{event_id}"
+    data = CorrectionRequested(
+        program_id=program_id,
+        member_id=member_id,
+        causation_id=own,
+        correlation_id=own,
+        correction_id=row["correction_id"],
+        points=row["points"],
+        reason=row["reason"],
+        evidence=row["evidence"],
+        requested_by=row["requested_by"],
+        approved_by=approver,
+        budget_id=row["budget_id"],
+    )
+    key = member_key(program_id, member_id)
+    return outgoing_event(EFFECTS, key, event_id, OWN_SOURCE, member_id, row["now"], data)

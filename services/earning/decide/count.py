@@ -1,0 +1,155 @@
+"""Counted caps (points.md, Earning): what they leave, what an award uses of them, and what a refund gives back.
+
+A member's counters are of the business day of the event, its month, or the member's life in the program; a campaign's
+is shared by all members for as long as the rule lives.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+
+from services.earning.counted import CAMPAIGN, LIFETIME, CampaignSlice, CapUse, MemberPeriod
+from services.earning.decide.book_claw_back import granted_of
+from services.earning.desk import EarningDesk, GrantEntry, ReceiptEntry
+from services.earning.domain.asked import FactsAsked
+from services.earning.domain.caps import cap_uses
+from services.earning.domain.claw_back import remaining_awards
+from services.earning.domain.earn import Award
+from services.earning.domain.facts import NOTHING_USED, Counter
+from services.earning.domain.largest_remainder import largest_remainder
+from services.earning.domain.program import CompiledProgram
+from shared.programs.expiry import business_day
+from shared.programs.rules import CapWindow
+
+
+@lru_cache(maxsize=4096)
+def period_of(window: CapWindow, day: date) -> str:
+    """The name of the period that `day` lies in."""
+    if window == "member_day":
+        return day.isoformat()
+    if window == "member_month":
+        return day.isoformat()[:7]
+    return LIFETIME if window == "member_lifetime" else CAMPAIGN
+
+
+def left_for(
+    desk: EarningDesk, program: CompiledProgram, member_id: str | None, time: datetime, asks: FactsAsked
+) -> Mapping[Counter, int]:
+    """What is left of each counter that these rules ask for, where something of it was used.
+
+    Without a member only campaigns count. `time` is that of the event at hand, whose periods were loaded.
+    """
+    if not asks.counters:
+        return NOTHING_USED
+    left: dict[Counter, int] = {}
+    used_in = {} if member_id is None else _used_in(desk, program, member_id, time)
+    for counter in asks.counters:
+        rule_id, window = counter
+        if window == "campaign":
+            slice_ = _campaign(desk, program, rule_id, program.cap_points[counter])
+            used = slice_.cap - slice_.left
+        else:
+            of_window = used_in.get(window)
+            used = 0 if of_window is None else of_window.get(rule_id, 0)
+        if used:
+            left[counter] = max(0, program.cap_points[counter] - used)
+    return left
+
+
+def _used_in(
+    desk: EarningDesk, program: CompiledProgram, member_id: str, time: datetime
+) -> dict[CapWindow, Mapping[str, int] | None]:
+    """What the member has used in each of the periods that `time` lies in, by rule."""
+    if not program.member_windows:
+        return {}
+    day = business_day(time, program.zone)
+    counters = desk.counted.members
+    return {
+        window: counters.used_in(MemberPeriod(program.program_id, member_id, period_of(window, day)))
+        for window in program.member_windows
+    }
+
+
+def note_used(
+    desk: EarningDesk, program: CompiledProgram, member_id: str, time: datetime, awards: Sequence[Award]
+) -> dict[CapUse, int]:
+    """Count what these awards, all of them granted, use; returns it by rule and period."""
+    if not program.caps:
+        return {}
+    day = business_day(time, program.zone)
+    uses = {
+        (rule_id, period_of(window, day)): points
+        for (rule_id, window), points in cap_uses(awards, program.caps).items()
+        if points
+    }
+    for use, points in uses.items():
+        _move(desk, program.program_id, member_id, use, points)
+    return uses
+
+
+def give_back(receipt: ReceiptEntry, program: CompiledProgram, desk: EarningDesk) -> None:
+    """Something of the receipt came back and its claw-backs are booked: what its grants use no longer is given back.
+
+    A refund never uses anything: each use comes down, or stays.
+    """
+    stays = _standing(receipt, program)
+    left: dict[CapUse, int] = {}
+    for use, points in receipt.cap_uses.items():
+        still = min(points, stays.get(use, 0))
+        if still < points:
+            _move(desk, receipt.program_id, receipt.member_id or "", use, still - points)
+        if still:
+            left[use] = still
+    receipt.cap_uses = left
+
+
+def _standing(receipt: ReceiptEntry, program: CompiledProgram) -> dict[CapUse, int]:
+    """What the rules that granted give for what remains of the receipt, by what they use."""
+    if receipt.purchase is None or receipt.event_time is None:
+        return {}
+    if program.proportional:
+        uses = _in_proportion(receipt.grants, program)
+    else:
+        grants = [granted_of(grant) for grant in receipt.grants]
+        remaining = remaining_awards(receipt.purchase, receipt.returned(), receipt.facts, program, grants)
+        uses = cap_uses(remaining, program.caps)
+    day = business_day(receipt.event_time, program.zone)
+    return {(rule_id, period_of(window, day)): points for (rule_id, window), points in uses.items()}
+
+
+def _in_proportion(grants: Sequence[GrantEntry], program: CompiledProgram) -> dict[Counter, int]:
+    """What is left of each grant, shared out over its rules by what each gave."""
+    uses: dict[Counter, int] = {}
+    for grant in grants:
+        given: dict[str, int] = {}
+        for line in grant.lines:
+            for rule_id, points in line.rules:
+                given[rule_id] = given.get(rule_id, 0) + points
+        parts = largest_remainder(grant.points - grant.clawed_back, list(given.values()))
+        for rule_id, points in zip(given, parts, strict=True):
+            for cap in program.caps.get(rule_id, ()):
+                uses[rule_id, cap.per] = uses.get((rule_id, cap.per), 0) + points
+    return uses
+
+
+def _move(desk: EarningDesk, program_id: str, member_id: str, use: CapUse, points: int) -> None:
+    rule_id, period = use
+    if period == CAMPAIGN:
+        campaign = desk.counted.campaigns[program_id, rule_id]
+        if points > campaign.left:
+            raise ValueError(
+                f"rule {rule_id} was to use {points} points of its campaign, which has {campaign.left} left"
+            )
+        campaign.used += points
+    else:
+        desk.counted.members.move(MemberPeriod(program_id, member_id, period), rule_id, points)
+
+
+def _campaign(desk: EarningDesk, program: CompiledProgram, rule_id: str, points: int) -> CampaignSlice:
+    key = (program.program_id, rule_id)
+    known = desk.counted.campaigns.get(key)
+    if known is None:
+        if desk.counted.members.loaded is not None:
+            raise LookupError(f"the campaign's cap of rule {rule_id} in {program.program_id} was never entered")
+        known = desk.counted.campaigns[key] = CampaignSlice(points, points, 0)  # a desk without books
+    return known

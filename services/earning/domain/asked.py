@@ -1,0 +1,53 @@
+"""Which facts a program asks for, so that a decision reads and stores those alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.earning.domain.conditions import Conditions
+from services.earning.domain.facts import Counter
+from shared.programs.rules import Cap
+
+
+@dataclass(frozen=True, slots=True)
+class FactsAsked:
+    """`counters`: caps over more than a receipt."""
+
+    day: bool = False
+    minute: bool = False
+    first_order: bool = False
+    birthday: bool = False
+    tier: bool = False
+    segments: bool = False
+    counters: tuple[Counter, ...] = ()
+
+
+NOTHING_ASKED = FactsAsked()
+"""`listed` alone is read; asked for by this very object."""
+
+
+class Asking(Protocol):
+    """A compiled rule of either sort."""
+
+    @property
+    def rule_id(self) -> str: ...
+    @property
+    def caps(self) -> tuple[Cap, ...]: ...
+    @property
+    def conditions(self) -> Conditions: ...
+
+
+def asked_by(rules: Iterable[Asking]) -> FactsAsked:
+    """What these rules ask for."""
+    rules = tuple(rules)
+    asks = frozenset[str]().union(*(rule.conditions.asks for rule in rules))
+    asked = FactsAsked(
+        day="day" in asks,
+        minute="hours" in asks,
+        first_order="first_order" in asks,
+        birthday="birthday" in asks,
+        tier="tiers" in asks,
+        segments="segments" in asks,
+        counters=tuple((rule.rule_id, cap.per) for rule in rules for cap in rule.caps if cap.per != "transaction"),
+    )
+    return NOTHING_ASKED if asked == NOTHING_ASKED else asked

@@ -1,0 +1,44 @@
+"""How much of a rule's points its caps let through, and what an award uses of their counters (points.md, Earning)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+from services.earning.domain.facts import Counter, EarnFacts
+from shared.programs.rules import Cap
+
+
+class _AwardLine(Protocol):
+    @property
+    def rules(self) -> tuple[tuple[str, int], ...]: ...
+
+
+class _Award(Protocol):
+    @property
+    def lines(self) -> Sequence[_AwardLine]: ...
+
+
+def capped(rule_id: str, caps: Iterable[Cap], points: int, facts: EarnFacts) -> int:
+    """What is given of `points`: per cap what is left of it, or nothing where it rejects. Never below 0."""
+    for cap in caps:
+        left = cap.points
+        if cap.per != "transaction":
+            left = max(0, min(left, facts.left.get((rule_id, cap.per), left)))
+        if points > left:
+            points = left if cap.over == "partial" else 0
+    return points
+
+
+def cap_uses(awards: Iterable[_Award], caps: Mapping[str, tuple[Cap, ...]]) -> dict[Counter, int]:
+    """Points that these awards use of each counter. `caps` are the program's (CompiledProgram.caps).
+
+    Given the awards that a refund leaves, it says what stays used; the difference is given back.
+    """
+    uses: dict[Counter, int] = {}
+    for award in awards:
+        for line in award.lines:
+            for rule_id, points in line.rules:
+                for cap in caps.get(rule_id, ()):
+                    if cap.per != "transaction":
+                        counter = (rule_id, cap.per)
+                        uses[counter] = uses.get(counter, 0) + points
+    return uses

@@ -1,0 +1,94 @@
+"""Members' tiers as the desk of a batch holds them: as loaded, changed by each decision, saved at the end."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from services.earning.domain.tiers import NO_TIER, Reason, Standing
+
+Member = tuple[str, str]
+
+
+class Progress(NamedTuple):
+    """What a member earned and spent on one business day, less what came back of it; money in minor units."""
+
+    points: int = 0
+    money_minor: int = 0
+
+    def plus(self, points: int, money_minor: int) -> "Progress":
+        return Progress(self.points + points, self.money_minor + money_minor)
+
+
+class TierChange(NamedTuple):
+    """One line of a member's history: the tier from `effective_at` on. `place` counts from 1."""
+
+    change_id: UUID
+    place: int
+    effective_at: datetime
+    tier_before: str | None
+    tier_after: str | None
+    reason: Reason
+    counter: int
+    valid_until: datetime | None
+
+
+@dataclass(slots=True)
+class TierEntry:
+    """A member's standing, what counted per day, and when it changed.
+
+    `history` is (instant, tier from then on), in order. `moved` is what this batch added to days, `touched` the days
+    that the event at hand earned on; `lowered`: it took something back. `sums` are those of windows asked for before.
+    """
+
+    standing: Standing = NO_TIER
+    due_at: datetime | None = None
+    days: dict[date, Progress] = field(default_factory=dict)
+    history: list[tuple[datetime, str | None]] = field(default_factory=list)
+    moved: dict[date, Progress] = field(default_factory=dict)
+    changes: list[TierChange] = field(default_factory=list)
+    touched: set[date] = field(default_factory=set)
+    lowered: bool = False
+    changed: bool = False
+    latest: date = date.min  # that anything is known of
+    sums: dict[tuple[date, date], Progress] = field(default_factory=dict)
+
+    def add(self, day: date, points: int, money_minor: int) -> None:
+        self.latest = max(self.latest, day)
+        for span, known in self.sums.items():
+            if span[0] <= day <= span[1]:
+                self.sums[span] = known.plus(points, money_minor)
+        self.days[day] = self.days.get(day, Progress()).plus(points, money_minor)
+        self.moved[day] = self.moved.get(day, Progress()).plus(points, money_minor)
+        if points > 0 or money_minor > 0:
+            self.touched.add(day)
+        if points < 0 or money_minor < 0:
+            self.lowered = True
+
+    def sum(self, what: Literal["points", "money"], first: date, last: date) -> int:
+        """Of the days from `first` to `last`, both inside."""
+        known = self.sums.get((first, last))
+        if known is None:
+            within = [progress for day, progress in self.days.items() if first <= day <= last]
+            known = Progress(sum(points for points, _ in within), sum(money for _, money in within))
+            self.sums[first, last] = known
+        return known.points if what == "points" else known.money_minor
+
+
+@dataclass(slots=True)
+class TierBook:
+    """`loaded` are the members that were looked up; None = all there are. `moved`: those the event at hand moved."""
+
+    loaded: AbstractSet[Member] | None = None
+    entries: dict[Member, TierEntry] = field(default_factory=dict)
+    moved: set[Member] = field(default_factory=set)
+
+    def of(self, member: Member) -> TierEntry:
+        """Raises LookupError for a member the load did not look up: no tier would be a guess."""
+        entry = self.entries.get(member)
+        if entry is None:
+            if self.loaded is not None and member not in self.loaded:
+                raise LookupError(f"the tier of {'/'.join(member)} was not loaded with the batch")
+            entry = self.entries[member] = TierEntry()
+        return entry
