@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 from babel import Locale
 from babel.dates import format_datetime
-from babel.messages.pofile import read_po
 
-Language = Literal["en", "zh-CN"]
+from shared.languages import Language, in_words, read_catalogue
+
 Translate = Callable[..., str]
 LANGUAGES: Mapping[Language, str] = {"zh-CN": "中文", "en": "English"}
 _FOLDER = Path(__file__).parent / "translations"
@@ -23,26 +23,12 @@ _LOCALES: Mapping[Language, Locale] = {"en": Locale.parse("en"), "zh-CN": Locale
 @cache
 def catalogue(language: Language) -> Mapping[str, str]:
     """Message id → text; empty for English. Two files may not say one thing in two ways."""
-    texts: dict[str, str] = {}
-    if language == "en":
-        return texts
-    for path in sorted((_FOLDER / language.replace("-", "_")).glob("*.po")):
-        with path.open("rb") as file:
-            for message in read_po(file):
-                if not message.id or not isinstance(message.id, str) or not message.string:
-                    continue
-                text = cast(str, message.string)
-                if texts.setdefault(message.id, text) != text:
-                    raise ValueError(
-                        f"{path.name} translates {message.id!r} otherwise than another file; agree on one."
-                    )
-    return texts
+    return read_catalogue(_FOLDER, language)
 
 
 def text(language: Language, sentence: str, **values: object) -> str:
     """The sentence in that language, with its {places} filled; English where no translation is known."""
-    found = catalogue(language).get(sentence, sentence)
-    return found.format(**values) if values else found
+    return in_words(catalogue(language), sentence, values)
 
 
 def moment(language: Language, at: datetime, *, day: bool = True) -> str:

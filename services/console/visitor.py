@@ -8,8 +8,9 @@ from uuid import UUID
 from fastapi import Request
 
 from services.console.domain.rights import RIGHTS, Right, Role
-from services.console.languages import Language, preferred_language, text
+from services.console.languages import preferred_language, text
 from services.console.store.sessions import Session, SessionStore, hash_token
+from shared.languages import Language
 from shared.runtime.http import ProblemError
 
 Theme = Literal["auto", "light", "dark"]

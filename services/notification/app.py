@@ -27,6 +27,7 @@ from services.notification.handlers.on_hold_released import on_hold_released
 from services.notification.handlers.on_member_registered import on_member_registered
 from services.notification.handlers.on_member_updated import on_member_updated
 from services.notification.handlers.on_points_clawed_back import on_points_clawed_back
+from services.notification.handlers.on_points_corrected import on_points_corrected
 from services.notification.handlers.on_points_forfeited import on_points_forfeited
 from services.notification.handlers.on_points_granted import on_points_granted
 from services.notification.handlers.on_points_held import on_points_held
@@ -44,6 +45,7 @@ from shared.events.hold_released import HoldReleased
 from shared.events.member_registered import MemberRegistered
 from shared.events.member_updated import MemberUpdated
 from shared.events.points_clawed_back import PointsClawedBack
+from shared.events.points_corrected import PointsCorrected
 from shared.events.points_forfeited import PointsForfeited
 from shared.events.points_granted import PointsGranted
 from shared.events.points_held import PointsHeld
@@ -87,6 +89,7 @@ def notification(settings: NotificationSettings) -> Service[NotificationDesk]:
             HoldReleased: on_hold_released,
             HoldConfirmed: on_hold_confirmed,
             PointsGranted: on_points_granted,
+            PointsCorrected: on_points_corrected,
             PointsClawedBack: on_points_clawed_back,
             PointsMatured: on_points_matured,
             PointsHeld: on_points_held,

@@ -7,6 +7,7 @@ from services.notification.domain.notice import NoticeKey
 from services.notification.domain.template import Template
 from shared.events.event import EventData
 from shared.events.points_clawed_back import PointsClawedBack
+from shared.events.points_corrected import PointsCorrected
 from shared.events.points_forfeited import PointsForfeited
 from shared.events.points_granted import PointsGranted
 from shared.events.points_held import PointsHeld
@@ -16,6 +17,7 @@ from shared.events.referral_accepted import ReferralAccepted
 
 _KEYS: Mapping[str, Callable[[Any], NoticeKey]] = {
     PointsGranted.TYPE: lambda told: _of(told, Template.POINTS_GRANTED),
+    PointsCorrected.TYPE: lambda told: _of(told, Template.POINTS_GRANTED),
     PointsMatured.TYPE: lambda told: _of(told, Template.POINTS_MATURED),
     PointsClawedBack.TYPE: lambda told: _of(told, Template.POINTS_CLAWED_BACK, told.refund_id),
     PointsHeld.TYPE: lambda told: _of(told, Template.POINTS_HELD, told.hold_id),

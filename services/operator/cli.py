@@ -26,10 +26,11 @@ class Command:
 COMMANDS = (
     Command("demo", "services.operator.demo", "Start everything, replay traffic, show it, audit it."),
     Command("up", "services.operator.up", "Run Kafka, PostgreSQL and the services until Ctrl-C."),
-    Command("program", "services.operator.program", "Check a program pack, or publish it as a new version."),
+    Command("program", "services.operator.program", "Check, publish and compare program packs."),
     Command("audit", "services.operator.audit", "Prove that every point adds up, in every service."),
     Command("trace", "services.operator.trace", "Follow one event through all services."),
-    Command("explain", "services.operator.explain", "Say why a receipt earned what it earned."),
+    Command("explain", "services.operator.explain", "Say why a receipt, drop or referral earned what it earned."),
+    Command("simulate", "services.operator.simulate", "Try a pack on recorded traffic before it is published."),
     Command("dead-letters", "services.operator.dead_letters", "List dead letters and replay them."),
     Command("replay", "services.operator.online_retail.command", "Replay recorded purchases: online-retail."),
 )

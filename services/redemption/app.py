@@ -1,6 +1,6 @@
 """Redemption's whole wiring: what it consumes, what it serves, what runs beside.
 
-In:  points.grants.v1      one lot per grant, its date, claw-backs; the other types are counted as ignored
+In:  points.grants.v1      one lot per grant or credit, its date, claw-backs; the other types are counted as ignored
      members.profiles.v1   a registered member has a wallet; the other types are counted as ignored
      fraud.holds.v1        points held for review, released, or forfeited by a person
      members.tiers.v1, notifications.deliveries.v1
@@ -20,6 +20,7 @@ from services.redemption.handlers.on_hold_placed import on_hold_placed
 from services.redemption.handlers.on_hold_released import on_hold_released
 from services.redemption.handlers.on_member_registered import on_member_registered
 from services.redemption.handlers.on_points_clawed_back import on_points_clawed_back
+from services.redemption.handlers.on_points_corrected import on_points_corrected
 from services.redemption.handlers.on_points_declined import on_points_declined
 from services.redemption.handlers.on_points_granted import on_points_granted
 from services.redemption.handlers.on_points_scheduled import on_points_scheduled
@@ -30,6 +31,7 @@ from shared.events.hold_placed import HoldPlaced
 from shared.events.hold_released import HoldReleased
 from shared.events.member_registered import MemberRegistered
 from shared.events.points_clawed_back import PointsClawedBack
+from shared.events.points_corrected import PointsCorrected
 from shared.events.points_declined import PointsDeclined
 from shared.events.points_granted import PointsGranted
 from shared.events.points_scheduled import PointsScheduled
@@ -47,6 +49,7 @@ SERVICE: Service[RedemptionDesk] = Service(
     ),
     handlers={
         PointsGranted: on_points_granted,
+        PointsCorrected: on_points_corrected,
         PointsScheduled: on_points_scheduled,
         PointsClawedBack: on_points_clawed_back,
         PointsDeclined: on_points_declined,

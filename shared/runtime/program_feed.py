@@ -11,6 +11,7 @@ from shared.events.cloudevent import Rejected
 from shared.events.kafka_binding import decode
 from shared.events.program_published import ProgramPublished
 from shared.programs.pack import ProgramPack
+from shared.programs.unbuilt import unbuilt_parts
 from shared.programs.versions import ProgramVersion
 from shared.runtime.kafka_client import end_client
 from shared.runtime.postgres import DATABASE_AWAY, Connection
@@ -111,6 +112,10 @@ def read_version(record: "ConsumerRecord[bytes, bytes]") -> ProgramVersion | Non
         pack = ProgramPack.model_validate(event.data.pack)
     except (Rejected, ValidationError) as error:
         log.warning("program record void", offset=record.offset, why=str(error)[:500])
+        return None
+    # What no service acts on must not be promised to members: such a version is no version.
+    if unbuilt := unbuilt_parts(pack):
+        log.warning("program record void", offset=record.offset, why=unbuilt[0].text("en"))
         return None
     recorded_at = _EPOCH + timedelta(milliseconds=record.timestamp)
     return ProgramVersion.of(pack, event.data.published_at, recorded_at)

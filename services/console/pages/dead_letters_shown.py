@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from services.console.domain.rights import Right
-from services.console.languages import Language
 from services.console.readings.masking import masked, masked_key
 from services.console.visitor import Visitor
 from shared.events.reason_codes import ReasonCode, describe
+from shared.languages import Language
 
 Letter = Mapping[str, Any]
 _SHOWN_CHARACTERS = 20_000

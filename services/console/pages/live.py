@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.console.console import Console
 from services.console.domain.rights import Right
-from services.console.languages import Language
 from services.console.live.hub import MOST_STREAMS, MOST_TOPICS
 from services.console.visitor import Visitor, require
+from shared.languages import Language
 from shared.runtime.http import ProblemError
 
 Signed = Annotated[Visitor, Depends(require(Right.LOOK))]

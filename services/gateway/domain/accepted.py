@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 
 import orjson
 
+from shared.events.activity_completed import ActivityCompleted
 from shared.events.cloudevent import CloudEvent
 from shared.events.contact_updated import ContactUpdated
 from shared.events.fields import is_printable
@@ -24,7 +25,7 @@ from shared.events.rejected import FieldError, Rejected
 
 OfReceipt: TypeAlias = PurchaseCompleted | PurchaseRefunded | PurchaseDelivered
 OfDrop: TypeAlias = RecyclingCollected | RecyclingRejected
-OfMember: TypeAlias = MemberRegistered | MemberUpdated | ContactUpdated | ReferralAccepted
+OfMember: TypeAlias = MemberRegistered | MemberUpdated | ContactUpdated | ReferralAccepted | ActivityCompleted
 AcceptedData: TypeAlias = OfReceipt | OfDrop | OfMember
 ACCEPTED_TYPES: Final = tuple(
     model.TYPE
@@ -35,6 +36,7 @@ ACCEPTED_TYPES: Final = tuple(
         RecyclingCollected,
         RecyclingRejected,
         ReferralAccepted,
+        ActivityCompleted,
         MemberRegistered,
         MemberUpdated,
         ContactUpdated,

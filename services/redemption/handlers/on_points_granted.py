@@ -6,20 +6,24 @@ from services.redemption.domain.lot import Lot, LotState, Origin
 from services.redemption.domain.wallet import open_lot, set_off
 from services.redemption.outcomes import cause_of, tell_set_off
 from services.redemption.told_holds import tell_held
-from shared.events.cloudevent import Rejected, uuid_from
+from shared.events.cloudevent import CloudEvent, Rejected, uuid_from
 from shared.events.points_granted import PointsGranted
 from shared.events.reason_codes import ReasonCode
 from shared.runtime.batch import Delivered, Fate
 
 
 def on_points_granted(delivered: Delivered, desk: RedemptionDesk) -> Fate:
-    """Open the grant's lot; a grant that has one already pays nothing, however late it is repeated.
+    """Open the grant's lot; a grant that has one already pays nothing, however late it is repeated."""
+    return open_granted(delivered.required_event, _data(delivered), desk)
+
+
+def open_granted(event: CloudEvent, granted: PointsGranted, desk: RedemptionDesk) -> Fate:
+    """What every sort of issued points has in common.
 
     A lot available from the grant's own time on is born available and repays a deficit at once. Any other is born
     pending and matures by an event of its own, so that a rebuild, whenever it runs, posts the same rows.
     What an open hold waits for it binds before a deficit is repaid: held points are not spendable.
     """
-    event, granted = delivered.required_event, _data(delivered)
     if not granted.points:
         raise Rejected(ReasonCode.MALFORMED, f"Grant {granted.grant_id} grants no points; a grant has at least 1.")
     lot_id = uuid_from(granted.grant_id)

@@ -16,6 +16,7 @@ from shared.events.hold_confirmed import HoldConfirmed
 from shared.events.hold_placed import HoldPlaced
 from shared.events.hold_released import HoldReleased
 from shared.events.points_clawed_back import PointsClawedBack
+from shared.events.points_corrected import PointsCorrected
 from shared.events.points_granted import PointsGranted
 from shared.events.points_scheduled import PointsScheduled
 from shared.programs.versions import ProgramBook
@@ -117,6 +118,9 @@ class _Wanted:
                 lot_id = uuid_from(event.data.grant_id)
                 self.granted.append(lot_id)
                 self._date(lot_id, event.data.available_at)
+                self.members.setdefault((event.data.program_id, event.data.member_id), False)
+            elif isinstance(event.data, PointsCorrected):
+                self.granted += _uuids(event.data.grant_id or "")
                 self.members.setdefault((event.data.program_id, event.data.member_id), False)
             elif isinstance(event.data, PointsClawedBack | PointsScheduled):
                 lot_id = uuid_from(event.data.grant_id)

@@ -13,7 +13,7 @@ SELECT 'grant without its decision' AS wrong, g.program_id, g.member_id, 'grant 
 UNION ALL
 SELECT 'grant without its receipt', g.program_id, g.member_id, 'grant ' || g.grant_id, 'granted', r.outcome
   FROM earning.audit_grant AS g LEFT JOIN earning.audit_receipt AS r USING (receipt_key)
- WHERE g.drop_key IS NULL AND g.referral_key IS NULL
+ WHERE g.drop_key IS NULL AND g.referral_key IS NULL AND g.occasion_key IS NULL
    AND (r.outcome, r.program_id, r.member_id, r.event_key)
        IS DISTINCT FROM ('granted', g.program_id, g.member_id, g.event_key)
 UNION ALL
@@ -21,6 +21,32 @@ SELECT 'grant without its drop', g.program_id, g.member_id, 'grant ' || g.grant_
   FROM earning.audit_grant AS g LEFT JOIN earning.audit_drop AS r USING (drop_key)
  WHERE g.drop_key IS NOT NULL AND (r.outcome, r.program_id, r.member_id, r.event_key)
        IS DISTINCT FROM ('granted', g.program_id, g.member_id, g.event_key)
+UNION ALL
+SELECT 'grant without its occasion', g.program_id, g.member_id, 'grant ' || g.grant_id, 'granted', o.outcome
+  FROM earning.audit_grant AS g LEFT JOIN earning.audit_occasion AS o USING (occasion_key)
+ WHERE g.occasion_key IS NOT NULL AND (o.outcome, o.program_id, o.member_id, o.event_key)
+       IS DISTINCT FROM ('granted', g.program_id, g.member_id, g.event_key)
+UNION ALL
+SELECT 'occasion granted, but there is no grant', o.program_id, o.member_id, o.kind || ' ' || o.occasion_key,
+       'a grant', NULL
+  FROM earning.audit_occasion AS o
+ WHERE o.outcome = 'granted'
+   AND NOT EXISTS (SELECT FROM earning.audit_grant AS g
+                    WHERE (g.event_key, g.occasion_key) = (o.event_key, o.occasion_key))
+UNION ALL
+SELECT 'a member joined twice', program_id, member_id, 'occasions ' || string_agg(occasion_key::text, ', '), '1',
+       count(*)::text
+  FROM earning.audit_occasion WHERE kind = 'sign_up' GROUP BY program_id, member_id HAVING count(*) > 1
+UNION ALL
+SELECT 'activities counted differ from those granted', coalesce(c.program_id, o.program_id),
+       coalesce(c.member_id, o.member_id), 'activity ' || coalesce(c.activity_id, o.activity_id),
+       coalesce(o.times, 0)::text, coalesce(c.times, 0)::text
+  FROM (SELECT program_id, member_id, activity_id, sum(times) AS times FROM earning.audit_activity_count
+         GROUP BY 1, 2, 3) AS c
+       FULL JOIN (SELECT program_id, member_id, activity_id, count(*) AS times FROM earning.audit_occasion
+                   WHERE kind = 'activity' AND outcome = 'granted' GROUP BY 1, 2, 3) AS o
+            USING (program_id, member_id, activity_id)
+ WHERE c.times IS DISTINCT FROM o.times
 UNION ALL
 SELECT 'grant without its referral', g.program_id, g.member_id, 'grant ' || g.grant_id, 'qualified', f.state
   FROM earning.audit_grant AS g
@@ -71,7 +97,7 @@ SELECT 'clawed back, but there is no claw-back', d.program_id, d.member_id,
 CHECK = Check(
     2,
     "causes",
-    "every grant has its decision and receipt, drop or referral, every claw-back its decision and grant, and the "
-    "other way round",
+    "every grant has its decision and receipt, drop, referral or occasion, every claw-back its decision and grant, "
+    "and the other way round",
     by_sql(LOOKED_AT, DIFFERING),
 )

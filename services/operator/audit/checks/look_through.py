@@ -1,4 +1,4 @@
-"""Invariant 3: the chain from a redemption back to the sale, drop or referral."""
+"""Invariant 3: the chain from a redemption back to the sale, drop, referral or other occasion."""
 
 from services.operator.audit.check import Check, by_sql
 
@@ -21,6 +21,9 @@ WITH origin AS (
     UNION ALL
     SELECT g.grant_id, r.program_id, r.inviter_id, NULL, NULL, r.invitee_id
       FROM earning.audit_grant AS g JOIN earning.audit_referral_reward AS r USING (referral_key, event_key)
+    UNION ALL
+    SELECT g.grant_id, o.program_id, o.member_id, NULL, NULL, NULL
+      FROM earning.audit_grant AS g JOIN earning.audit_occasion AS o USING (occasion_key, event_key)
 )
 SELECT 'allocation reaches no lot of its member' AS wrong, r.program_id, r.member_id,
        'redemption ' || a.redemption_id || ', lot ' || a.lot_id AS subject,
@@ -38,7 +41,7 @@ SELECT 'lot does not reach its cause: ' || step, l.program_id, l.member_id, 'lot
                        ('decision', l.program_id || '/' || l.causation_id,
                         d.program_id || '/' || d.event_source || '#' || d.event_id),
                        ('event', l.source_type || ' ' || l.source_id, d.event_type || ' ' || d.event_id),
-                       ('receipt, drop or referral',
+                       ('receipt, drop, referral or occasion',
                         l.program_id || '/' || l.member_id || ' ' || concat_ws('/', l.merchant_id, l.receipt_id,
                                                                                l.other_member_id),
                         r.program_id || '/' || r.member_id || ' ' || concat_ws('/', r.merchant_id, r.receipt_id,
@@ -64,7 +67,7 @@ SELECT 'journal row of another member''s lot', j.program_id, j.member_id,
 CHECK = Check(
     3,
     "look-through",
-    "every allocation reaches one lot, one grant, its decision and its receipt, drop or referral, in one program "
-    "and one member",
+    "every allocation reaches one lot, one grant, its decision and its receipt, drop, referral or occasion, in one "
+    "program and one member",
     by_sql(LOOKED_AT, DIFFERING),
 )

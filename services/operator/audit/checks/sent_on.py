@@ -17,7 +17,8 @@ SELECT 'dead letters are not what went to their topic' AS wrong, NULL AS program
                    WHERE topic LIKE '%.{schema}.dlq' GROUP BY 1) AS s USING (topic)
  WHERE l.letters IS DISTINCT FROM s.events
 """
-# At least as many: a replayed letter of this topic goes there again. What referrals told is no forward.
+# At least as many: a replayed letter of this topic goes there again. What referrals, birthdays, ends of tiers
+# and corrections told is no forward.
 FORWARDS = """
 SELECT 'forwarded or waiting events are missing' AS wrong, NULL AS program_id, NULL AS member_id,
        'earning: earning.effects.v1' AS subject, 'at least ' || forwarded AS expected, kept::text AS found
@@ -27,7 +28,10 @@ SELECT 'forwarded or waiting events are missing' AS wrong, NULL AS program_id, N
              + (SELECT coalesce(sum(published), 0) FROM earning.audit_relay WHERE topic = 'earning.effects.v1')
              - (SELECT count(*) FROM earning.audit_dead_letter
                  WHERE topic = 'earning.effects.v1' AND state = 'replayed')
-             - (SELECT count(qualified_id) + count(reversed_id) FROM earning.audit_referral) AS kept) AS k
+             - (SELECT count(qualified_id) + count(reversed_id) FROM earning.audit_referral)
+             - (SELECT coalesce(sum(told), 0) FROM earning.audit_birthday_timer)
+             - (SELECT coalesce(sum(told), 0) FROM earning.audit_member_tier)
+             - (SELECT count(*) FROM earning.audit_correction WHERE state = 'approved') AS kept) AS k
  WHERE forwarded > kept
 """
 # Such a member's later events would take the long way for ever.
