@@ -44,7 +44,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[], metavar="NAME", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--events", type=int, help="purchases per backlog")
     parser.add_argument("--sustained", type=int, metavar="SECONDS", help="steady load for so long, at 70%% and in full")
-    parser.add_argument("--profile", nargs="?", const="earning", choices=CONSUMING, help="one worker under cProfile")
+    parser.add_argument(
+        "--profile", nargs="?", const="earning", choices=(*CONSUMING, "rules"), help="one worker under cProfile"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     return parser.parse_args()
 

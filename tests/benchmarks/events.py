@@ -18,6 +18,7 @@ from shared.events.member_registered import MemberRegistered
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.events.topics import load_topics
 from shared.runtime.partitioner import partition_of
+from tests.benchmarks.market import receipts
 
 Size: TypeAlias = Literal["small", "basket"]
 SIZES: tuple[Size, ...] = ("small", "basket")
@@ -78,10 +79,18 @@ def purchases(size: Size, members: list[str], number: int, now: datetime, seed: 
     `small` is the prototype's event, 588 bytes on average, one or two lines in turn; `basket` a receipt of the
     simulated fruit shop, one to six lines.
     """
-    receipts = cycle(_small_receipts() if size == "small" else _baskets(seed, now))
-    for place, member_id, receipt in zip(range(number), cycle(members), receipts, strict=False):
+    baskets = cycle(_small_receipts() if size == "small" else _baskets(seed, now))
+    for place, member_id, receipt in zip(range(number), cycle(members), baskets, strict=False):
         time = now - timedelta(hours=1) + timedelta(milliseconds=3_600_000 * place // number)
         yield purchase(f"{size}-{seed:x}-{place}", member_id, receipt, time)
+
+
+def market_purchases(members: list[str], number: int, now: datetime, seed: int) -> Iterator[Message]:
+    """The same, as receipts of the simulated supermarket, one to twelve lines."""
+    baskets = cycle([receipt for receipt, _ in receipts(_BASKETS, seed)])
+    for place, member_id, receipt in zip(range(number), cycle(members), baskets, strict=False):
+        time = now - timedelta(hours=1) + timedelta(milliseconds=3_600_000 * place // number)
+        yield purchase(f"market-{seed:x}-{place}", member_id, receipt, time)
 
 
 def purchase(receipt_id: str, member_id: str, receipt: dict[str, Any], time: datetime) -> Message:

@@ -18,7 +18,8 @@ import uvloop
 
 from shared.runtime.process import main as run_service
 from tests.benchmarks.comparison import Plan, grants_of
-from tests.benchmarks.events import members_of, moment, purchases
+from tests.benchmarks.events import market_purchases, members_of, moment, purchases
+from tests.benchmarks.rules import realistic_pack
 from tests.benchmarks.stage import PREPARED, Stage
 from tests.benchmarks.throughput import work_off
 
@@ -33,7 +34,7 @@ _PHASES = (
         ("shared/events/", "pydantic", "runtime/batch.py", "readable_records", "partitioner", "runtime/slot.py"),
     ),
     ("Kafka client", ("aiokafka",)),
-    ("load", ("store/load", "store/books", "store/lots", "store/budget")),
+    ("load", ("store/load", "store/books", "store/lots", "store/budget", "store/touched")),
     ("decide", ("/handlers/", "/decide/", "/domain/", "desk.py", "outcomes.py", "shared/programs", "batch_run.py")),
     ("save's columns", ("store/save", "runtime/ledger.py", "runtime/statement.py", "runtime/gate.py")),
     ("database client", ("asyncpg",)),
@@ -51,17 +52,27 @@ def main() -> None:
         profile.dump_stats(file)
 
 
-async def profile_worker(stage: Stage, plan: Plan, service: str) -> str:
-    """Work off one backlog of small events on two partitions under cProfile; the figures as text."""
+async def profile_worker(stage: Stage, plan: Plan, profiled: str) -> str:
+    """Work off one backlog on two partitions under cProfile; the figures as text.
+
+    `profiled` is a service on small events, or `rules`: earning on a supermarket's receipts under 20 rules.
+    """
     members = members_of((1, 2), plan.members)
-    await stage.prepare(members)
-    events = await stage.publish(purchases("small", members, plan.events, moment(), plan.seed))
+    service = "earning" if profiled == "rules" else profiled
+    if profiled == "rules":
+        await stage.prepare(members, realistic_pack())
+        events = await stage.publish(market_purchases(members, plan.events, moment(), plan.seed))
+    else:
+        await stage.prepare(members)
+        events = await stage.publish(purchases("small", members, plan.events, moment(), plan.seed))
     if service == "redemption":
         await grants_of(stage, plan)
     dsns = await stage.copy("bench_run", of=PREPARED)
     file = stage.stack.state_dir / f"{service}.profile"
     module = ("tests.benchmarks.profiled", service, str(file))
-    await work_off(stage, service, dsns, "bench_run", module=module)
+    # with 20 rules a receipt may have a grant of each budget
+    rows = ("inbox", "receipt") if profiled == "rules" else ()
+    await work_off(stage, service, dsns, "bench_run", module=module, one_row_each=rows)
     return describe(file, events)
 
 

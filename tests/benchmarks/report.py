@@ -10,6 +10,7 @@ from tests.benchmarks.machine import Machine
 from tests.benchmarks.notifier import Notifier
 from tests.benchmarks.report_spine import LATENCY_TARGET, verdict
 from tests.benchmarks.result import Result
+from tests.benchmarks.rules import TARGET_US, RuleCost
 
 FLOOR_TARGET, NAIVE_TARGET = 0.8, 20.0
 
@@ -81,6 +82,7 @@ def as_json(result: Result) -> Mapping[str, Any]:
     return {
         "plan": dataclasses.asdict(result.plan),
         "machine": dataclasses.asdict(result.machine),
+        "rules": None if result.rules is None else _rules(result.rules),
         "throughput": [_comparison(one) for one in result.comparisons],
         "latency": None if result.latency is None else _latency(result.latency),
         "memory": None if result.memory is None else dataclasses.asdict(result.memory),
@@ -89,6 +91,16 @@ def as_json(result: Result) -> Mapping[str, Any]:
         "sustained": [
             {**dataclasses.asdict(one), "mean_cpu": one.cpu(), "limit": one.limit()} for one in result.sustained
         ],
+    }
+
+
+def _rules(one: RuleCost) -> Mapping[str, Any]:
+    return {
+        **dataclasses.asdict(one),
+        "ratio": one.ratio,
+        "us_per_rule_and_event": one.per_rule_us,
+        "more_us_per_rule": one.more_per_rule_us,
+        "target_us_per_rule_and_event": TARGET_US,
     }
 
 

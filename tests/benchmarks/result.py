@@ -8,6 +8,7 @@ from tests.benchmarks.latency import Latency
 from tests.benchmarks.machine import Machine
 from tests.benchmarks.memory import Memory
 from tests.benchmarks.notifier import Notifier
+from tests.benchmarks.rules import RuleCost
 from tests.benchmarks.sustained import Sustained
 
 
@@ -15,6 +16,7 @@ from tests.benchmarks.sustained import Sustained
 class Result:
     plan: Plan
     machine: Machine
+    rules: RuleCost | None = None
     comparisons: list[Comparison] = field(default_factory=list)
     latency: Latency | None = None
     memory: Memory | None = None

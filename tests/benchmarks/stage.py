@@ -23,6 +23,7 @@ from services.operator.bootstrap import all_topics, create_database, create_topi
 from services.operator.program import SHIPPED, publish_pack, read_pack
 from shared.events.kafka_binding import STRUCTURED_HEADERS
 from shared.events.topics import built_services
+from shared.programs.pack import ProgramPack
 from tests.benchmarks.events import GRANTS, PROFILES, PURCHASES, Message, moment, registrations
 from tests.infrastructure.stack import MAY_DELETE
 
@@ -69,8 +70,8 @@ class Stage:
         finally:
             await connection.close()
 
-    async def fresh_topics(self) -> None:
-        """Delete and make every topic anew, and publish the fruit shop's program with a budget for millions."""
+    async def fresh_topics(self, pack: ProgramPack | None = None) -> None:
+        """Delete and make every topic anew, and publish the pack (the fruit shop's) with a budget for millions."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka)
         await admin.start()
         try:
@@ -83,18 +84,18 @@ class Stage:
         finally:
             await admin.close()
         await create_topics(self.kafka)
-        pack = read_pack(CHECKOUT / "deploy" / "programs" / SHIPPED[0])
+        pack = pack or read_pack(CHECKOUT / "deploy" / "programs" / SHIPPED[0])
         rich = [budget.model_copy(update={"approved_minor": _BUDGET_MINOR}) for budget in pack.budgets]
         await publish_pack(self.kafka, pack.model_copy(update={"budgets": tuple(rich)}))
 
-    async def prepare(self, members: Sequence[str]) -> None:
+    async def prepare(self, members: Sequence[str], pack: ProgramPack | None = None) -> None:
         """Fresh topics, and the database PREPARED in which both services have registered `members`.
 
         Nothing is analyzed: what nobody has looked at yet counts as ten pages to the planner, as in a new installation;
         an analyzed empty table would count as one row, and every plan made on it would scan it whole for ever after.
         """
         await self.drop(PREPARED)
-        await self.fresh_topics()
+        await self.fresh_topics(pack)
         await self.publish(registrations(list(members), moment()))
         dsns = await self.dsns(PREPARED)
         for service in CONSUMING:

@@ -9,10 +9,11 @@ from tests.benchmarks.events import SIZES
 from tests.benchmarks.latency import measure_latency
 from tests.benchmarks.memory import measure_memory
 from tests.benchmarks.result import Result
+from tests.benchmarks.rules import measure_rules, rule_cost_lines
 from tests.benchmarks.stage import Stage, running_stage
 from tests.benchmarks.sustained import measure_sustained
 
-ALL_PARTS = ("throughput", "latency", "memory", "fraud", "notification")
+ALL_PARTS = ("rules", "throughput", "latency", "memory", "fraud", "notification")
 PARTS = (*ALL_PARTS, "small")  # small: of the throughput only the small receipts, the headline
 
 
@@ -25,7 +26,12 @@ async def run(plan: Plan, only: Sequence[str], sustained: int | None, profile: s
         if profile is not None:
             say(await profiled.profile_worker(stage, plan, profile))
             return result
-        await _measure(stage, result, only or (() if sustained else ALL_PARTS), say)
+        parts = only or (() if sustained else ALL_PARTS)
+        if "rules" in parts:
+            result.rules = measure_rules(number=1_000, repetitions=20 if plan.quick else 100, seed=plan.seed)
+            for line in rule_cost_lines(result.rules):
+                say(line)
+        await _measure(stage, result, parts, say)
         if sustained is not None:
             result.sustained = await measure_sustained(stage, plan, sustained, say)
             for line in report_spine.sustained_lines(result.sustained):

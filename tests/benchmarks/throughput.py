@@ -45,17 +45,23 @@ class _Mark:
 
 
 async def work_off(
-    stage: Stage, service: str, dsns: Mapping[str, str], database: str, *, module: Sequence[str] = ()
+    stage: Stage,
+    service: str,
+    dsns: Mapping[str, str],
+    database: str,
+    *,
+    module: Sequence[str] = (),
+    one_row_each: Sequence[str] = (),
 ) -> Rate:
     """Start one worker on the backlog in Kafka, wait until `database` holds all of it, stop the worker.
 
     `module` with its arguments is run instead of the service's own. Raises BenchmarkFailedError when it stalls, or
-    when the rows are not one per event.
+    when the rows are not one per event: in `one_row_each`, else in the tables named above.
     """
     topic = INPUT[service]
     ends = await stage.ends(topic)
     async with stage.admin(database) as connection, stage.worker(service, dsns[service], module=module) as child:
-        before = await _counts(connection, service)
+        before = await _counts(connection, service, one_row_each or ONE_ROW_EACH[service])
         meter = Meter({"worker": child.pid}, stage.stack.pids.get("postgresql"))
         first, last = await _watch(connection, child, topic, ends, meter)
         rate = _rate(first, last, peak_resident_bytes(child.pid))
@@ -110,17 +116,17 @@ def _rate(first: _Mark, last: _Mark, peak_bytes: int) -> Rate:
     )
 
 
-async def _counts(connection: Connection, service: str) -> Mapping[str, int]:
+async def _counts(connection: Connection, service: str, tables: Sequence[str]) -> Mapping[str, int]:
     return {
         table: await connection.fetchval(f"SELECT count(*) FROM {service}.{table}")  # noqa: S608 - names of ours
-        for table in ONE_ROW_EACH[service]
+        for table in tables
     }
 
 
 async def _check_books(
     connection: Connection, service: str, topic: str, events: int, before: Mapping[str, int]
 ) -> None:
-    after = await _counts(connection, service)
+    after = await _counts(connection, service, tuple(before))
     if wrong := {table: rows - before[table] for table, rows in after.items() if rows - before[table] != events}:
         raise BenchmarkFailedError(f"{service} handled {events} events, but wrote {wrong} rows.")
     applied = await connection.fetchval(

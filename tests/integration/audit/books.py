@@ -61,6 +61,7 @@ async def fill(services: Services) -> Books:
     async with producer(services.kafka) as sender:
         till = Till(sender, "audit")
         await _spend_and_refund(services, till)
+        await _correct(services, till)
         await hold_and_review(services, till)
         at_rest = await audit(services)
         await asyncio.gather(*(services.kill(name, signal.SIGTERM) for name in ("redemption", "notification")))
@@ -145,6 +146,25 @@ async def _spend_and_refund(services: Services, till: Till) -> None:
     )  # fmt: skip
     await till.send("ann-3-there", there, ago=3)
     await till.send("bea-2", purchase("bea-2", "bea", 2_000), ago=9)
+    await _eventually_drained(services)
+
+
+async def _correct(services: Services, till: Till) -> None:
+    """Two operators agree that eve is owed 40 points."""
+    await till.register("eve")
+    await until_drained(services, "earning")
+    path = f"/v1/programs/{PROGRAM}/corrections"
+    asked = {
+        "correction_id": "eve-1", "member_id": "eve", "points": 40, "budget_id": "marketing-2026-2029",
+        "reason": "the till lost a receipt", "evidence": "mail-7", "person": "mei",
+    }  # fmt: skip
+    async with services.operator("earning") as client:
+        for where, body in (
+            (path, asked),
+            (f"{path}/eve-1/decisions", {"verdict": "approve", "note": "seen", "person": "jun"}),
+        ):
+            answer = await client.post(where, json=body)
+            assert answer.is_success, answer.text
     await _eventually_drained(services)
 
 

@@ -181,6 +181,45 @@ HOLD_CORRUPTIONS: tuple[Corruption, ...] = (
            (SELECT drop_key FROM earning.issued_grant WHERE grant_id = '{hit}')""",
     ),
     _case(
+        "an occasion of another member",
+        ("causes", "look-through"),
+        """UPDATE earning.occasion SET member_id = member_id || '?' WHERE kind = 'correction'
+           RETURNING (SELECT grant_id FROM earning.issued_grant AS g WHERE g.occasion_key = occasion.occasion_key)""",
+        "UPDATE earning.occasion SET member_id = rtrim(member_id, '?') WHERE kind = 'correction'",
+    ),
+    _case(
+        "an activity that counts without a grant",
+        "causes",
+        """INSERT INTO earning.activity_count VALUES (gen_random_uuid(), 'fruit-shop', 'ann', 'quiz-nobody-did',
+           'lifetime', '1900-01-01', 1) RETURNING activity_id""",
+        "DELETE FROM earning.activity_count WHERE activity_id = '{hit}'",
+    ),
+    _case(
+        "a correction of more than was agreed",
+        "corrections handed over",
+        """UPDATE earning.correction SET points = points - 1 WHERE correction_id = 'eve-1'
+           RETURNING (SELECT grant_id FROM earning.issued_grant AS g
+                       WHERE g.event_key = correction.event_key)""",
+        "UPDATE earning.correction SET points = points + 1 WHERE correction_id = 'eve-1'",
+    ),
+    _case(
+        "a correction that one person asked for and approved",
+        "corrections handed over",
+        """UPDATE earning.correction SET decided_by = requested_by WHERE correction_id = 'eve-1'
+           RETURNING correction_id""",
+        "UPDATE earning.correction SET decided_by = 'jun' WHERE correction_id = '{hit}'",
+        ("earning.correction", "approved_by_a_second_person"),
+    ),
+    _case(
+        "a correction told to nobody",
+        "corrections handed over",
+        """UPDATE earning.correction SET event_id = gen_random_uuid(), event_key = gen_random_uuid()
+            WHERE correction_id = 'eve-1' RETURNING correction_id""",
+        """UPDATE earning.correction AS c SET event_id = d.event_id::uuid, event_key = d.event_key
+             FROM earning.decision AS d
+            WHERE d.event_type = 'greenpoints.correction.requested.v1' AND c.correction_id = '{hit}'""",
+    ),
+    _case(
         "a reward two levels up",
         ("causes", "look-through", "referrals handed over"),
         """UPDATE earning.referral_reward SET inviter_id = inviter_id || '?' WHERE referral_key =

@@ -186,6 +186,12 @@ def referral(event_id: str = "a1", *, source: str = "/crm/shop", **changed: obje
     return _event(event_id, source, "referral.accepted", data)
 
 
+def activity(event_id: str = "a1", *, source: str = "/crm/shop") -> dict[str, object]:
+    data: dict[str, object] = {"program_id": "shop", "member_id": "anna", "activity_id": "quiz", "kind": "survey"}
+    data["answers"] = {"q": 1}
+    return _event(event_id, source, "activity.completed", data)
+
+
 def contact(event_id: str = "c1", *, source: str = "/crm/shop", **changed: object) -> dict[str, object]:
     data = {"program_id": "shop", "member_id": "anna", "email": "anna@example.org", **changed}
     return _event(event_id, source, "contact.updated", data)

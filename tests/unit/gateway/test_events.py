@@ -11,6 +11,7 @@ from tests.unit.gateway.door import (
     STRUCTURED,
     TILL,
     Gateway,
+    activity,
     contact,
     delivery,
     drop,
@@ -81,6 +82,7 @@ async def test_sending_again_is_taken_again() -> None:
         (referral(source="/crm/m1"), b"shop/anna"),
         (registration("u1", source="/crm/m1", name="member.updated"), b"shop/anna"),
         (contact(source="/crm/m1"), b"shop/anna"),
+        (activity(source="/crm/m1"), b"shop/anna"),
     ],
 )
 async def test_keys_of_events(event: dict[str, object], key: bytes) -> None:
@@ -141,12 +143,13 @@ async def test_bad_content_is_refused_with_the_field(event: dict[str, object], c
     assert gateway.kafka.published == []
 
 
-@pytest.mark.parametrize("name", ["activity.completed", "nonsense"])
+@pytest.mark.parametrize("name", ["birthday.reached", "nonsense"])
 async def test_types_that_no_built_service_reads_are_refused(name: str) -> None:
     gateway = Gateway()
-    data = {"program_id": "shop", "member_id": "anna", "activity_id": "a1", "kind": "survey"}
+    causes = {"causation_id": "e-1", "correlation_id": "e-1"}
+    data = {"program_id": "shop", "member_id": "anna", **causes, "birth_month_day": "05-04", "day": "2026-05-04"}
 
-    answer = await gateway.send({**purchase(), "type": f"greenpoints.{name}.v1", "data": data})
+    answer = await gateway.send({**purchase(), "subject": "anna", "type": f"greenpoints.{name}.v1", "data": data})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "UNKNOWN_TYPE")
     assert "greenpoints.purchase.completed.v1" in answer.json()["detail"]
