@@ -12,6 +12,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from faust.types import TP, EventT, StreamT
 
 from services.fraud_monitoring.faust_app import FraudApp, all_tables
@@ -50,8 +51,28 @@ class Worker:
         kafka._thread.thread_loop.call_soon_threadsafe(consumer._coordinator.request_rejoin)
 
 
+async def _until_left(kafka: str) -> None:
+    """Kafka gives the place of a worker that is gone, and its topics, to the next test's worker of that name."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+
+    async def is_left() -> bool:
+        try:
+            (answer,) = await admin.describe_consumer_groups([NAME])
+        except GroupCoordinatorNotAvailableError:  # a new broker's first group
+            return False
+        ((_, _, state, *_),) = answer.groups
+        return state in ("Empty", "Dead")
+
+    try:
+        await eventually("end of the group's earlier members", is_left)
+    finally:
+        await admin.close()
+
+
 @asynccontextmanager
 async def running(kafka: str, store: Path) -> AsyncIterator[Worker]:
+    await _until_left(kafka)
     settings = Settings(kafka=kafka, database="unused", environment="test", session_milliseconds=6000)
     app = FraudApp(NAME, settings, store)
     all_tables(app)
@@ -65,22 +86,7 @@ async def running(kafka: str, store: Path) -> AsyncIterator[Worker]:
         acknowledging.cancel()
         with contextlib.suppress(Exception, asyncio.CancelledError):
             await asyncio.wait_for(app.stop(), 20)
-
-
-async def _until_left(kafka: str) -> None:
-    """Kafka gives the place of a worker that an earlier test killed, and its topics, to whoever comes with its name."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
-    await admin.start()
-
-    async def is_left() -> bool:
-        (answer,) = await admin.describe_consumer_groups([NAME])
-        ((_, _, state, *_),) = answer.groups
-        return state in ("Empty", "Dead")
-
-    try:
-        await eventually("end of the group's earlier members", is_left)
-    finally:
-        await admin.close()
+        await _until_left(kafka)
 
 
 async def _committed(kafka: str) -> dict[TP, int]:
@@ -100,7 +106,6 @@ async def test_rebalances_one_upon_the_other_lose_nothing(fresh_topics: str, tmp
     print(f"seed {seed}")
     chance = random.Random(seed)  # noqa: S311 - a repeatable course
     sent: dict[TP, int] = defaultdict(int)
-    await _until_left(fresh_topics)
     async with producer(fresh_topics) as till, running(fresh_topics, tmp_path) as worker:
 
         async def say(count: int) -> None:
