@@ -1,24 +1,16 @@
 """The command's own words in zh-CN and en, and the reasons earning gives."""
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from services.operator.printed import plain
+from services.operator.words import Words
 from shared.events.reason_codes import ReasonCode, describe
-from shared.languages import Language, in_words, read_catalogue
+from shared.languages import Language, in_words
 
-_FOLDER = Path(__file__).parent / "translations"
-
-
-@cache
-def catalogue(language: Language) -> Mapping[str, str]:
-    return read_catalogue(_FOLDER, language)
-
-
-def text(language: Language, sentence: str, **values: object) -> str:
-    return in_words(catalogue(language), sentence, values)
+_WORDS = Words(Path(__file__).parent / "translations")
+catalogue, text = _WORDS.catalogue, _WORDS.text
 
 
 def reason(language: Language, parts: Mapping[str, Any] | None) -> str:

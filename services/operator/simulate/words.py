@@ -1,18 +1,8 @@
 """The command's own words in zh-CN and en."""
 
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
-from shared.languages import Language, in_words, read_catalogue
+from services.operator.words import Words
 
-_FOLDER = Path(__file__).parent / "translations"
-
-
-@cache
-def catalogue(language: Language) -> Mapping[str, str]:
-    return read_catalogue(_FOLDER, language)
-
-
-def text(language: Language, sentence: str, **values: object) -> str:
-    return in_words(catalogue(language), sentence, values)
+_WORDS = Words(Path(__file__).parent / "translations")
+catalogue, text = _WORDS.catalogue, _WORDS.text

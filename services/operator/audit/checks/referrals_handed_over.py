@@ -1,11 +1,7 @@
 """Invariant 7: the inviter's side of a referral travels by `earning.effects.v1`, from earning to earning."""
 
-from services.operator.audit.check import Check
-from services.operator.audit.evidence import ROWS_SHOWN, Evidence
-from services.operator.audit.under_way import lost
-from services.operator.audit.verdict import Found
+from services.operator.audit.handed_over import handed_over, in_no_books
 
-TOPIC = "earning.effects.v1"
 _TOLD = """
 SELECT referral_key, program_id, inviter_id AS member_id, kind || ' of ' || invitee_id AS subject, event_id,
        encode(substring(sha256(convert_to('/earning' || E'\\x1f' || event_id, 'UTF8')) FOR 16), 'hex')::uuid
@@ -25,31 +21,17 @@ SELECT 'reward that no referral told' AS wrong, w.program_id, w.inviter_id AS me
                     WHERE (t.referral_key, t.program_id, t.member_id, t.kind, t.event_key)
                           = (w.referral_key, w.program_id, w.inviter_id, known.kind, known.event_key))
 """  # noqa: S608 - a text of ours
-# Neither in the outbox, nor applied, waiting or dead-lettered. `found` is the event's id.
-NOT_IN_ANY_BOOKS = f"""
+GONE = f"""
 SELECT 'told to the inviter and nowhere else' AS wrong, t.program_id, t.member_id, t.subject, NULL AS expected,
        t.event_id::text AS found
   FROM ({_TOLD}) AS t
- WHERE NOT EXISTS (SELECT FROM earning.audit_outbox AS o WHERE o.event_id IN (t.event_id, t.event_key))
-   AND NOT EXISTS (SELECT FROM earning.audit_inbox AS i WHERE i.event_key = t.event_key)
-   AND NOT EXISTS (SELECT FROM earning.audit_waiting AS w WHERE w.event_key = t.event_key)
-   AND NOT EXISTS (SELECT FROM earning.audit_dead_letter_key AS d
-                    WHERE d.event_id = t.event_id AND d.topic = 'earning.effects.v1'
-                      AND (d.state <> 'replayed' OR EXISTS (
-                          SELECT FROM earning.audit_outbox AS o WHERE o.event_id = d.dead_letter_id)))
-"""  # noqa: S608 - a text of ours
+ WHERE {in_no_books("t")}
+"""  # noqa: S608 - texts of ours
 
-
-async def look(evidence: Evidence) -> Found:
-    """What the books do not explain must be among the records that earning has still to read."""
-    total, rows = await evidence.differences(WITHOUT_CAUSE)
-    gone = await lost(evidence, NOT_IN_ANY_BOOKS, TOPIC, "earning")
-    return Found(await evidence.count(LOOKED_AT), total + len(gone), [*rows, *gone][:ROWS_SHOWN])
-
-
-CHECK = Check(
-    7,
+CHECK = handed_over(
     "referrals handed over",
     "every qualified or reversed referral reached the inviter's books or is on its way; every reward has its referral",
-    look,
+    looked_at=LOOKED_AT,
+    without_cause=WITHOUT_CAUSE,
+    gone=GONE,
 )
