@@ -3,11 +3,12 @@
 from typing import ClassVar
 
 from shared.events.event import CausedEvent
-from shared.events.fields import Currency, Identifier, MinorUnits, Points, UuidText
+from shared.events.fields import Currency, Identifier, MinorUnits, Points, SignedPoints, UuidText
+from shared.events.points_redeemed import Allocation
 
 
 class AuthorizationCaptured(CausedEvent):
-    """`points` were spent by `redemption_id`; `points_released` of the reservation are spendable again."""
+    """`points` were spent by `redemption_id`; `points_released` of the reservation are spendable again, by lot."""
 
     TYPE: ClassVar[str] = "greenpoints.authorization.captured.v1"
     TOPIC: ClassVar[str] = "redemption.orders.v1"
@@ -20,3 +21,6 @@ class AuthorizationCaptured(CausedEvent):
     amount_minor: MinorUnits
     currency: Currency
     points_released: Points = 0
+    released: tuple[Allocation, ...] = ()
+    balance_before: SignedPoints | None = None
+    balance_after: SignedPoints | None = None

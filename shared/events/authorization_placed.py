@@ -8,7 +8,10 @@ from shared.events.points_redeemed import Allocation
 
 
 class AuthorizationPlaced(CausedEvent):
-    """`points` worth `amount_minor` are reserved until `releases_at`; `limited_by` names what bound them."""
+    """`points` worth `amount_minor` are reserved until `releases_at`; `limited_by` names what bound them.
+
+    `rate_points` points pay `rate_minor`, in steps of `step_points`; `offset_day_id` where an offset day's terms held.
+    """
 
     TYPE: ClassVar[str] = "greenpoints.authorization.placed.v1"
     TOPIC: ClassVar[str] = "redemption.orders.v1"
@@ -25,5 +28,9 @@ class AuthorizationPlaced(CausedEvent):
     balance_before: SignedPoints
     balance_after: SignedPoints
     price_version: Version | None = None
+    rate_points: Points | None = None
+    rate_minor: MinorUnits | None = None
+    step_points: Points | None = None
+    offset_day_id: Identifier | None = None
     idempotency_key: Identifier
     body_hash: Identifier

@@ -3,7 +3,8 @@
 from typing import ClassVar, Literal
 
 from shared.events.event import CausedEvent
-from shared.events.fields import Points, UuidText
+from shared.events.fields import Identifier, Points, SignedPoints, UuidText
+from shared.events.points_redeemed import Allocation
 
 
 class AuthorizationVoided(CausedEvent):
@@ -15,3 +16,7 @@ class AuthorizationVoided(CausedEvent):
     authorization_id: UuidText
     points_released: Points
     cause: Literal["voided", "timed_out"]
+    merchant_id: Identifier | None = None
+    released: tuple[Allocation, ...] = ()
+    balance_before: SignedPoints | None = None
+    balance_after: SignedPoints | None = None

@@ -8,6 +8,8 @@ from shared.events.activity_completed import ActivityCompleted
 from shared.events.authorization_captured import AuthorizationCaptured
 from shared.events.authorization_placed import AuthorizationPlaced
 from shared.events.authorization_voided import AuthorizationVoided
+from shared.events.benefit_restored import BenefitRestored
+from shared.events.benefit_used import BenefitUsed
 from shared.events.birthday_reached import BirthdayReached
 from shared.events.contact_updated import ContactUpdated
 from shared.events.correction_requested import CorrectionRequested
@@ -28,9 +30,11 @@ from shared.events.order_placed import OrderPlaced
 from shared.events.order_returned import OrderReturned
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.points_corrected import PointsCorrected
+from shared.events.points_debited import PointsDebited
 from shared.events.points_declined import PointsDeclined
 from shared.events.points_expired import PointsExpired
 from shared.events.points_expiring_soon import PointsExpiringSoon
+from shared.events.points_extended import PointsExtended
 from shared.events.points_forfeited import PointsForfeited
 from shared.events.points_granted import PointsGranted
 from shared.events.points_held import PointsHeld
@@ -54,8 +58,12 @@ from shared.events.referral_reversed import ReferralReversed
 from shared.events.signal_raised import SignalRaised
 from shared.events.tier_changed import TierChanged
 from shared.events.tier_due import TierDue
+from shared.events.tier_floor_requested import TierFloorRequested
+from shared.events.voucher_ended import VoucherEnded
 from shared.events.voucher_issued import VoucherIssued
+from shared.events.voucher_recalled import VoucherRecalled
 from shared.events.voucher_requested import VoucherRequested
+from shared.events.voucher_restored import VoucherRestored
 from shared.events.voucher_used import VoucherUsed
 
 _MODELS: Final[tuple[type[EventData], ...]] = (
@@ -75,6 +83,7 @@ _MODELS: Final[tuple[type[EventData], ...]] = (
     ReferralReversed,
     BirthdayReached,
     TierDue,
+    TierFloorRequested,
     CorrectionRequested,
     PointsGranted,
     PointsDeclined,
@@ -83,6 +92,7 @@ _MODELS: Final[tuple[type[EventData], ...]] = (
     PointsTenderRefunded,
     PointsCorrected,
     VoucherRequested,
+    VoucherRecalled,
     PointsMatured,
     PointsRedeemed,
     PointsRestored,
@@ -91,7 +101,9 @@ _MODELS: Final[tuple[type[EventData], ...]] = (
     PointsReleased,
     PointsForfeited,
     PointsExpiringSoon,
+    PointsExtended,
     PointsTakenBack,
+    PointsDebited,
     PointsSetOff,
     TierChanged,
     OrderPlaced,
@@ -104,6 +116,10 @@ _MODELS: Final[tuple[type[EventData], ...]] = (
     AuthorizationVoided,
     VoucherIssued,
     VoucherUsed,
+    VoucherRestored,
+    VoucherEnded,
+    BenefitUsed,
+    BenefitRestored,
     SignalRaised,
     HoldPlaced,
     HoldReleased,

@@ -28,3 +28,5 @@ class OrderFulfilled(CausedEvent):
     order_id: UuidText
     lines: tuple[FulfilledLine, ...] = Field(min_length=1, max_length=200)
     currency: Currency | None = None
+    idempotency_key: Identifier | None = None
+    body_hash: Identifier | None = None

@@ -5,11 +5,32 @@ from typing import ClassVar
 from pydantic import Field
 
 from shared.events.event import CausedEvent, Money, Part
-from shared.events.fields import Count, Identifier, MinorUnits, Points, PositiveQuantity, UuidText, Version
+from shared.events.fields import (
+    Count,
+    FalseByDefault,
+    Identifier,
+    MinorUnits,
+    Points,
+    PositiveQuantity,
+    UuidText,
+    Version,
+)
+
+
+class ServingPurchase(Part):
+    """A line of a receipt that made eligible; it serves one claim."""
+
+    merchant_id: Identifier
+    receipt_id: Identifier
+    line_id: Identifier
 
 
 class OrderLine(Part):
-    """One reward: `quantity` units for `points` and `amount_minor` of money, `claims` of its stock limit."""
+    """One reward: `quantity` units, `claims` claims of it, for `points` and `amount_minor` of money.
+
+    The stock is in units, before and after, of what is left least. `exclusion_confirmed`: the member agreed that it
+    cannot be returned (C17). `purchases` served to make the member eligible.
+    """
 
     line_id: Identifier
     reward_id: Identifier
@@ -21,6 +42,8 @@ class OrderLine(Part):
     stock_before: Count | None = None
     stock_after: Count | None = None
     slot: Identifier | None = None
+    exclusion_confirmed: FalseByDefault = False
+    purchases: tuple[ServingPurchase, ...] = ()
 
 
 class OrderPlaced(CausedEvent):

@@ -135,6 +135,26 @@ TEXTS: Final[Mapping[str, ReasonText]] = {
         "不符合该奖品公布的兑换条件。",
         "The reward's published conditions are not met.",
     ),
+    "PAYMENT_LIMIT_REACHED": _R(
+        "C16",
+        "member",
+        "按公布的规则，这笔账单不能用这么多积分支付。",
+        "By the published terms this bill cannot be paid with so many points.",
+    ),
+    "VOUCHER_USED": _R("C16", "member", "该券已使用。", "This voucher was used already."),
+    "VOUCHER_EXPIRED": _R("C16", "member", "该券已过期。", "This voucher's date has passed."),
+    "VOUCHER_ENDED": _R(
+        "C16",
+        "member",
+        "该券已失效：对应的兑换、订单或账户已撤销。",
+        "This voucher is void: what it was given or bought for was undone.",
+    ),
+    "VOUCHER_NOT_APPLICABLE": _R(
+        "C16",
+        "member",
+        "该券不适用于此商户或此账单。",
+        "This voucher is not for this merchant or this bill.",
+    ),
     "RETURN_WINDOW_CLOSED": _R("C17", "member", "已超过退货期限。", "The time for returning this reward is over."),
     "RETURN_EXCLUSION_CONFIRMED": _R(
         "C17",
@@ -179,6 +199,7 @@ TEXTS: Final[Mapping[str, ReasonText]] = {
         "账户仍有积分，注销前须确认放弃。",
         "The account still holds points; closing it needs an acknowledgement that they are given up.",
     ),
+    "ACCOUNT_CLOSED": _R("C22", "member", "该账户已注销。", "The account has been closed."),
     "NO_CONSENT": _R("C23", "member", "会员未同意接收此类消息。", "The member has not consented to this message."),
     "MARKETING_OPTED_OUT": _R(
         "C23", "member", "会员已退订营销消息。", "The member has opted out of marketing messages."
@@ -345,6 +366,12 @@ TEXTS: Final[Mapping[str, ReasonText]] = {
         "sender",
         "同一幂等键已用于内容不同的请求。",
         "The idempotency key was already used for a request with another body.",
+    ),
+    "WRONG_STATE": _R(
+        None,
+        "member",
+        "当前状态不允许此操作。",
+        "What the request is about is in another state than this needs.",
     ),
     "PART_NOT_BUILT": _R(
         None,

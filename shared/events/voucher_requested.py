@@ -2,13 +2,16 @@
 
 from typing import ClassVar
 
-from shared.events.event import CausedEvent
+from shared.events.event import CausedEvent, Money
 from shared.events.fields import FreeText, Identifier, UuidText
 from shared.events.points_granted import GrantSource
 
 
 class VoucherRequested(CausedEvent):
-    """Redemption issues one voucher of this kind; `reason` is the rule's id or the operator's words."""
+    """Redemption issues one voucher of this kind; `reason` is the rule's id or the operator's words.
+
+    `kind` is a voucher of the pack of `rule_version`; `budget_id` has paid the `expected_cost` already (C04).
+    """
 
     TYPE: ClassVar[str] = "greenpoints.voucher.requested.v1"
     TOPIC: ClassVar[str] = "points.grants.v1"
@@ -17,3 +20,5 @@ class VoucherRequested(CausedEvent):
     kind: Identifier
     reason: FreeText
     source: GrantSource | None = None
+    budget_id: Identifier | None = None
+    expected_cost: Money | None = None
