@@ -4,6 +4,7 @@ from typing import Final
 
 from shared.programs.controls import (
     c05_reward_rate,
+    c06_licence,
     c13_cash_out,
     c18_reward_evidence,
     c21_notice,
@@ -16,6 +17,7 @@ from shared.programs.controls.context import Control, Previous, PublishContext
 from shared.programs.findings import Finding, Severity
 from shared.programs.pack import ProgramPack
 from shared.programs.sense import (
+    approved_budgets,
     campaign_caps,
     contradictions,
     expired_papers,
@@ -26,6 +28,7 @@ from shared.programs.sense import (
 
 CONTROLS: Final[tuple[Control, ...]] = (
     c05_reward_rate.check,
+    c06_licence.check,
     c13_cash_out.check,
     c18_reward_evidence.check,
     c21_notice.check,
@@ -39,6 +42,7 @@ CONTROLS: Final[tuple[Control, ...]] = (
 GOOD_SENSE: Final[tuple[Control, ...]] = (
     contradictions.check,
     campaign_caps.check,
+    approved_budgets.check,
     never_applies.check,
     redeemable.check,
     expired_papers.check,

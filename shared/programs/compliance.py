@@ -1,4 +1,4 @@
-"""What the compliance role sets for each program, in a file of its own: a pack cannot (C05, C30, C31)."""
+"""What the compliance role sets for each program, in a file of its own: a pack cannot (C05, C06, C30, C31)."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -7,17 +7,21 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from shared.events.fields import MinorUnits, ProgramId
-from shared.programs.fields import Flag, PackPart, Percent, fraction_of
+from shared.programs.fields import Flag, PackPart, Percent, Sentence, fraction_of
 from shared.programs.validation import faults_of
 from shared.programs.yaml_file import InvalidPackError, parse_yaml, repeated_keys
 
 
 class ProgramCompliance(PackPart):
-    """`strict` turns missing papers (C31) from a warning into a refusal. Top prize in the program's minor units."""
+    """`strict` turns missing papers (C06, C31) from a warning into a refusal. Top prize in the program's minor units.
+
+    `telecom_business`: a program's pack must say that it is this one, and so needs a licence for it (C06).
+    """
 
     reward_rate_cap: Percent = "20%"
     top_prize_minor: MinorUnits = 5_000_000
     strict: Flag = False
+    telecom_business: Sentence | None = None
 
     @property
     def cap(self) -> Fraction:

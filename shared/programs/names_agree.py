@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shared.programs.fields import MisplacedError
 from shared.programs.rewards import Donation, VoucherReward
-from shared.programs.rules import ActivityRule, MaterialRule, OccasionRule, ReceiptRule, require_agreement
+from shared.programs.rules import (
+    ActivityRule,
+    MaterialRule,
+    MultiplierRule,
+    OccasionRule,
+    ReceiptRule,
+    require_agreement,
+)
 
 if TYPE_CHECKING:
     from shared.programs.pack import ProgramPack
@@ -70,6 +77,9 @@ def _require_known_by_rules(pack: "ProgramPack") -> None:
         if isinstance(rule, MaterialRule) and not pack.stations:
             message = f"rule '{rule.rule_id}' rewards drops, and no station that may take one is under stations"
             raise MisplacedError(("rules", position, "kind"), message)
+        if isinstance(rule, MultiplierRule) and rule.green and not pack.green_certificates:
+            message = f"rule '{rule.rule_id}' multiplies green lines, and green_certificates name no certificate"
+            raise MisplacedError(("rules", position, "green"), message)
         if pack.member_day is None and isinstance(rule, ReceiptRule | OccasionRule):
             for field, when in (("when", rule.when), ("unless", rule.unless)):
                 if when is not None and when.member_day:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, StrictInt, model_validator
 
 from shared.events.fields import (
     ClawBackPolicy,
@@ -46,6 +46,10 @@ def _age(value: Any) -> Any:
     if value == "unlimited" or (type(value) is int and value >= 1):
         return value
     raise ValueError("must be a whole number of days, at least 1, or the word unlimited")
+
+
+QuoteMinutes = Annotated[StrictInt, Field(ge=1, le=1_440)]
+"""How long a quoted price is promised (C16)."""
 
 
 class Basis(PackPart):
@@ -150,6 +154,7 @@ class ProgramPack(PackPart):
     registration_grace_hours: Hours = 24
     claw_back_policy: ClawBackPolicy = "deficit"
     refund_method: Literal["recompute", "proportional"] = "recompute"
+    telecom_business: Sentence | None = None
     licence: TelecomLicence | None = None
     filings: tuple[Filing, ...] = ()
     green_certificates: tuple[GreenCertificate, ...] = ()
@@ -164,6 +169,7 @@ class ProgramPack(PackPart):
     partners: tuple[Partner, ...] = ()
     donation_agreements: tuple[DonationAgreement, ...] = ()
     rewards: tuple[AnyReward, ...] = ()
+    quote_minutes: QuoteMinutes = 10
     benefits: tuple[AnyBenefit, ...] = ()
     point_payment: PointPayment | None = None
     offset_days: tuple[OffsetDay, ...] = ()

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.events.fields import Identifier, MinorUnits
+from shared.programs.calendar import LunarMarketDays
 from shared.programs.days import Period
 from shared.programs.fields import Flag, PackPart, PositivePoints, PositiveWhole
 from shared.programs.lines import Names
@@ -29,14 +30,19 @@ class SpecialPrice(Price):
     season: Identifier | None = None
     period: Period | None = None
     member_day: Flag = False
+    lunar_days: Annotated[LunarMarketDays, Field(min_length=1)] | None = None
     tiers: Names | None = None
 
     @model_validator(mode="after")
     def _is_special(self) -> Self:
         if self.season is not None and self.period is not None:
             raise ValueError("say season or period, not both")
-        if self.season is None and self.period is None and not self.member_day and self.tiers is None:
-            raise ValueError("a special price says when or for whom: season, period, member_day: true or tiers")
+        if not self.member_day and all(
+            said is None for said in (self.season, self.period, self.lunar_days, self.tiers)
+        ):
+            raise ValueError(
+                "a special price says when or for whom: season, period, member_day: true, lunar_days or tiers"
+            )
         return self
 
 

@@ -1,9 +1,9 @@
 """What points buy: one class for each reward kind (points.md, Redemption). No kind is cash or near-cash (C13)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from shared.events.fields import Identifier, MinorUnits
 from shared.programs.booking import Booking
@@ -126,10 +126,16 @@ class PartnerBenefit(Reward):
 
 
 class Donation(Reward):
-    """The market value is given to the recipient of the agreement (C32, M44)."""
+    """The market value is given to the recipient of the agreement (C32, M44), and to nobody else."""
 
     kind: Literal["donation"] = "donation"
     agreement_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _for_the_recipient(self) -> Self:
+        if self.partner_id is not None:
+            raise ValueError("a donation goes whole to its agreement's recipient: take partner_id out")
+        return self
 
 
 class TravelCoupon(Reward):

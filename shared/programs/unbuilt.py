@@ -27,20 +27,7 @@ class Unbuilt:
     value: object = None
 
 
-UNBUILT: Final[tuple[Unbuilt, ...]] = (
-    Unbuilt("expiry.after", "expiry by inactivity"),
-    Unbuilt("licence", "the telecom licence (C06)"),
-    Unbuilt("green_certificates", "green certificates (C12)"),
-    Unbuilt("tiers.levels.*.early_view_days", "seeing new rewards earlier"),
-    Unbuilt("seasons", "seasons"),
-    Unbuilt("partners", "partners"),
-    Unbuilt("donation_agreements", "donations"),
-    Unbuilt("rewards", "the catalogue of rewards"),
-    Unbuilt("benefits", "benefits"),
-    Unbuilt("point_payment", "paying with points"),
-    Unbuilt("offset_days", "offset days"),
-    Unbuilt("vouchers", "vouchers"),
-)
+UNBUILT: Final[tuple[Unbuilt, ...]] = ()
 
 
 def unbuilt_parts(

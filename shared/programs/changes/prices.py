@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import date
+from typing import NamedTuple
 
 from shared.programs.changes.change import Change, Location, Verdict
 from shared.programs.changes.judges import covers
@@ -16,13 +17,14 @@ def price_changes(
 ) -> Iterator[Change]:
     """At most one change each of "price" and "available": the first day and tier for which it is worst."""
     before, after = packs
+    kinds = _kinds_of_day(old, new)
     worst: dict[str, Change] = {}
     for day in _days(old, new, packs):
         for tier in _tiers(packs):
-            for member_day in (False, True):
-                was = price_on(old, before, day, tier, member_day=member_day)
-                now = price_on(new, after, day, tier, member_day=member_day) if new is not None else None
-                for change in _of_one(was, now, path, at, (day, tier, member_day)):
+            for kind in kinds:
+                was = price_on(old, before, day, tier, kind)
+                now = price_on(new, after, day, tier, kind) if new is not None else None
+                for change in _of_one(was, now, path, at, (day, tier, kind)):
                     kept = worst.setdefault(change.path[-1], change)
                     if _RANK[change.verdict] > _RANK[kept.verdict]:
                         worst[change.path[-1]] = change
@@ -32,29 +34,41 @@ def price_changes(
 _RANK: dict[Verdict, int] = {"neutral": 0, "better": 1, "undecided": 2, "worse": 3}
 
 
-def price_on(reward: Reward, pack: ProgramPack, day: date, tier: str | None, *, member_day: bool) -> Price | None:
+class DayKind(NamedTuple):
+    """What a day may be beside its date: the member day, and a day of the lunar month that some price names."""
+
+    member_day: bool = False
+    lunar_day: int | None = None
+
+
+_Whenever = tuple[date, str | None, DayKind]
+
+
+def price_on(reward: Reward, pack: ProgramPack, day: date, tier: str | None, kind: DayKind) -> Price | None:
     """What one claim costs then: the price that holds with fewest points, then least money; None = no claim."""
     if not reward.enabled or (reward.available is not None and not covers(reward.available, day)):
         return None
     holding: list[Price] = [reward.price]
-    holding += [price for price in reward.special_prices if _holds(price, pack, day, tier, member_day=member_day)]
+    holding += [price for price in reward.special_prices if _holds(price, pack, day, tier, kind)]
     return min(holding, key=lambda price: (price.points, price.money_minor))
 
 
-def _holds(price: SpecialPrice, pack: ProgramPack, day: date, tier: str | None, *, member_day: bool) -> bool:
+def _holds(price: SpecialPrice, pack: ProgramPack, day: date, tier: str | None, kind: DayKind) -> bool:
     if price.period is not None and not covers(price.period, day):
         return False
     if price.season is not None:
         season = next(season for season in pack.seasons if season.season_id == price.season)
         if not any(covers(period, day) for period in season.periods):
             return False
-    if price.member_day and not member_day:
+    if price.member_day and not kind.member_day:
+        return False
+    if price.lunar_days is not None and kind.lunar_day not in price.lunar_days:
         return False
     return price.tiers is None or tier in price.tiers
 
 
 def _of_one(
-    was: Price | None, now: Price | None, path: tuple[str, ...], at: Location, when: tuple[date, str | None, bool]
+    was: Price | None, now: Price | None, path: tuple[str, ...], at: Location, when: _Whenever
 ) -> Iterator[Change]:
     if (was is None) != (now is None):
         verdict: Verdict = "better" if was is None else "worse"
@@ -68,13 +82,20 @@ def _costs(price: Price) -> tuple[int, int]:
     return price.points, price.money_minor
 
 
-def _told(price: Price | None, when: tuple[date, str | None, bool]) -> str:
+def _told(price: Price | None, when: _Whenever) -> str:
     if price is None:
         return ""
-    day, tier, member_day = when
+    day, tier, kind = when
     money = f" + {price.money_minor}" if price.money_minor else ""
-    at = [str(day), *([tier] if tier is not None else []), *(["member_day"] if member_day else [])]
+    at = [str(day), *([tier] if tier is not None else []), *(["member_day"] if kind.member_day else [])]
+    at += [f"lunar day {kind.lunar_day}"] if kind.lunar_day is not None else []
     return f"{price.points}{money} ({', '.join(at)})"
+
+
+def _kinds_of_day(*rewards: Reward | None) -> list[DayKind]:
+    prices = [price for reward in rewards if reward is not None for price in reward.special_prices]
+    named = sorted({day for price in prices for day in price.lunar_days or ()})
+    return [DayKind(member_day, day) for day in (None, *named) for member_day in (False, True)]
 
 
 def _tiers(packs: Iterable[ProgramPack]) -> list[str | None]:

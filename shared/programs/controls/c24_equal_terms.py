@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from shared.events.reason_codes import ReasonCode
 from shared.programs.controls.context import Previous, PublishContext
@@ -48,7 +49,8 @@ def check(pack: ProgramPack, _previous: Previous, _context: PublishContext) -> t
     for position, reward in enumerate(pack.rewards):
         seen: dict[SpecialPrice, int] = {}
         for place, price in enumerate(reward.special_prices):
-            terms = price.model_copy(update={"points": 1, "money_minor": 0, "tiers": _sorted(price.tiers)})
+            named = {"tiers": _sorted(price.tiers), "lunar_days": _sorted(price.lunar_days)}
+            terms = price.model_copy(update={"points": 1, "money_minor": 0, **named})
             if terms in seen:
                 found.append(
                     finding(
@@ -63,5 +65,5 @@ def check(pack: ProgramPack, _previous: Previous, _context: PublishContext) -> t
     return tuple(found)
 
 
-def _sorted(tiers: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    return None if tiers is None else tuple(sorted(set(tiers)))
+def _sorted(names: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    return None if names is None else tuple(sorted(set(names)))

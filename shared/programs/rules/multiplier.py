@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic.types import StrictInt
 
 from shared.events.fields import Identifier
-from shared.programs.fields import PackPart
+from shared.programs.fields import Flag, PackPart
 from shared.programs.rules.rule import ReceiptRule, Rounding
 
 Combine = Literal["multiply", "best", "newest"]
@@ -44,13 +44,15 @@ def _some_rules(rules: Any) -> Any:
 class MultiplierRule(ReceiptRule):
     """Multiplies the line points of the rate rules `of_rules` (all, if it names none) on the lines it counts.
 
-    What it adds is its own: paid by its own budget, of its own class. It never touches fixed bonuses.
+    What it adds is its own: paid by its own budget, of its own class. It never touches fixed bonuses. A `green` one
+    counts only lines under a green certificate that is good on the day (C12).
     """
 
     kind: Literal["multiplier"] = "multiplier"
     factor: Factor
     of_rules: Annotated[tuple[Identifier, ...], BeforeValidator(_some_rules), Field(max_length=200)] | None = None
     rounding: Rounding = "floor"
+    green: Flag = False
 
     @model_validator(mode="after")
     def _caps_only_what_it_adds(self) -> Self:

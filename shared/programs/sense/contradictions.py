@@ -12,7 +12,7 @@ from shared.programs.rules import PointsRule, RateRule, ReceiptRule, When
 
 
 def check(pack: ProgramPack, _previous: Previous, _context: PublishContext) -> tuple[Finding, ...]:
-    return (*_within_rules(pack), *_between_rules(pack), *_of_vouchers(pack), *_of_stock(pack))
+    return (*_within_rules(pack), *_between_rules(pack), *_of_vouchers(pack), *_of_stock(pack), *_of_benefits(pack))
 
 
 def _within_rules(pack: ProgramPack) -> Iterator[Finding]:
@@ -112,6 +112,21 @@ def _of_stock(pack: ProgramPack) -> Iterator[Finding]:
                     units=stock.units,
                     total=total,
                 )
+
+
+def _of_benefits(pack: ProgramPack) -> Iterator[Finding]:
+    """Redemption counts what benefits cost, earning all else: a hard stop needs a line of its own for each (C04)."""
+    drawn = {rule.budget_id for rule in pack.rules} | {voucher.budget_id for voucher in pack.vouchers}
+    drawn |= {one.budget_id for one in pack.organisations if one.budget_id is not None}
+    for position, benefit in enumerate(pack.benefits):
+        if benefit.budget_id in drawn:
+            yield _contradiction(
+                ("benefits", position, "budget_id"),
+                "benefit {name} draws on budget {budget}, which pays for points or given vouchers too; "
+                "give benefits a budget line of their own",
+                name=benefit.benefit_id,
+                budget=benefit.budget_id,
+            )
 
 
 def _contradiction(location: Location, sentence: str, **values: object) -> Finding:

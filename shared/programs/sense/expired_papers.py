@@ -8,7 +8,6 @@ from shared.events.reason_codes import ReasonCode
 from shared.programs.controls.context import Previous, PublishContext, judged_on
 from shared.programs.findings import Finding, Location, finding
 from shared.programs.pack import ProgramPack
-from shared.programs.rewards import PartnerBenefit
 
 
 class Paper(NamedTuple):
@@ -60,7 +59,7 @@ def _without_contract(pack: ProgramPack, day: date) -> Iterator[Finding]:
         for price in (partner.contract.prices if partner.contract is not None else ())
     }
     for place, reward in enumerate(pack.rewards):
-        if not isinstance(reward, PartnerBenefit) or not reward.enabled:
+        if reward.partner_id is None or not reward.enabled:
             continue
         if reward.partner_id not in contracted or (reward.partner_id, reward.reward_id) not in priced:
             yield finding(

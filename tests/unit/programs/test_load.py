@@ -80,15 +80,14 @@ def test_what_is_left_out_takes_its_default() -> None:
         ("    kind: rate", "    kind: raffle", "  - rule_id", "rules[0]", "'raffle' is not built yet"),
         ("    kind: rate", "    kind: [rate]", "  - rule_id", "rules[0]", "is not built yet"),
         ("    kind: rate", "    # none", "  - rule_id", "rules[0]", "must say its kind"),
-        ("version: 1", "version: 0", "version: 1", "version", "greater than or equal to 1"),
-        ("version: 1", "tierz: []\nversion: 1", "version: 1", "tierz", "not known here"),
+        ("version: 2", "version: 0", "version: 2", "version", "greater than or equal to 1"),
+        ("version: 2", "tierz: []\nversion: 2", "version: 2", "tierz", "not known here"),
         ("  zh-CN: 鲜果会员积分", "  fr: Fruits\n  zh-CN: 鲜果会员积分", "  zh-CN", "name.fr", "not known here"),
         ("currency: CNY", "currency: yuan", "currency", "currency", "CNY; found 'yuan'"),
         ("time_zone: Asia/Shanghai", "time_zone: Beijing", "time_zone", "time_zone", "no IANA time zone"),
         ("T00:00:00+08:00", "T00:00:00", "effective_at:", "effective_at", "offset"),
         ("shipping_earns: false", "shipping_earns: no", "  shipping", "basis.shipping_earns", "true or false"),
         ("refund_method: recompute", "refund_method: by hand", "refund_m", "refund_method", "'proportional'"),
-        ("  years: 1", "  after: inactivity\n  years: 1", "  years", "expiry.after", "not built yet"),
         ("max_event_age_days: 180", "max_event_age_days: 0", "max_ev", "max_event_age_days", "word unlimited"),
         ("claw_back_policy: deficit", "claw_back_policy: none", "claw_b", "claw_back_policy", "within_balance"),
         ("source: marketing_expense", "source: reserve", "    source", "budgets[0].source", "marketing_expense"),
@@ -125,17 +124,18 @@ def test_a_key_written_twice_is_a_fault_with_both_lines() -> None:
 
 
 def test_an_id_used_twice_is_a_fault() -> None:
-    rule = FRUIT_SHOP[FRUIT_SHOP.index("  - rule_id") :]
-    (found,) = faults(FRUIT_SHOP + rule)
+    begins = FRUIT_SHOP.index("  - rule_id")
+    ends = FRUIT_SHOP.index("\n\n", begins) + 1
+    (found,) = faults(FRUIT_SHOP[:ends] + FRUIT_SHOP[begins:ends] + FRUIT_SHOP[ends:])
     assert "rule_id 'one-per-yuan' occurs twice" in found.message
-    assert (found.field, found.line) == ("rules[1].rule_id", FRUIT_SHOP.count("\n") + 1)
+    assert (found.field, found.line) == ("rules[1].rule_id", FRUIT_SHOP[:ends].count("\n") + 1)
 
 
 def test_several_faults_are_told_at_once_in_the_file_s_order() -> None:
-    broken = FRUIT_SHOP.replace("points: 1 #", "points: -1 #").replace("version: 1", "version: one")
+    broken = FRUIT_SHOP.replace("points: 1 #", "points: -1 #").replace("version: 2", "version: two")
     found = faults(broken.replace("CNY", "yuan"))
     assert [one.field for one in found] == ["version", "currency", "rules[0].points"]
-    assert str(found[0]).startswith(f"shop.yaml:{line_of('version: 1')}: version: must be a whole number")
+    assert str(found[0]).startswith(f"shop.yaml:{line_of('version: 2')}: version: must be a whole number")
     with pytest.raises(InvalidPackError, match=r"(?s)version.*currency.*rules\[0\]\.points"):
         load_pack(broken.replace("CNY", "yuan"), "shop.yaml")
 
@@ -185,8 +185,8 @@ COMMUNITY = (PROGRAMS / "community-recycling.yaml").read_text(encoding="utf-8")
         ("material: mixed_paper", "material: cardboard", "factors[1].material", "occurs twice"),
         ("station_id: kiosk-xihu", "station_id: kiosk-gongshu", "stations[1].station_id", "occurs twice"),
         ("capacity_grams: 60_000", "capacity_grams: 0", "stations[0].capacity_grams", "greater than or equal to 1"),
-        ("    side: inviter\n", "    side: both\n", "rules[4].side", "'inviter' or 'invitee'"),
-        ("    side: inviter\n", "    side: inviter\n    points_class: CONSUMPTION\n", "rules[4].points_class", "PROMO"),
+        ("    side: inviter\n", "    side: both\n", "rules[5].side", "'inviter' or 'invitee'"),
+        ("    side: inviter\n", "    side: inviter\n    points_class: CONSUMPTION\n", "rules[5].points_class", "PROMO"),
         ("    condition: second_hand", "    condition: mended", "rules[3].condition", "'new' or 'second_hand'"),
     ],
 )  # fmt: skip

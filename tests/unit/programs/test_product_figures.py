@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.programs.changes.compare import changes
-from shared.programs.changes.prices import price_changes, price_on
+from shared.programs.changes.prices import DayKind, price_changes, price_on
 from shared.programs.check import check_pack
 from shared.programs.controls.c05_reward_rate import highest_rate
 from shared.programs.controls.context import PublishContext
@@ -91,11 +91,12 @@ def everything() -> dict[str, Any]:
         "donation": {"agreement_id": "trees"},
         "travel_coupon": VOUCHER,
     }
-    rule = {"budget_id": "marketing"}
+    rule, (budget,) = {"budget_id": "marketing"}, written()["budgets"]
     return written(
         effective_at="2026-12-01T00:00:00+08:00",
         merchants=["m-1"],
         member_day={"lunar_days": [1, 15]},
+        budgets=[budget, {**budget, "budget_id": "benefits"}],
         seasons=[PEAK],
         licence={"number": "L-1", "scope": ["B2"], "valid_to": "2027-12-31"},
         green_certificates=[{"certificate_number": "G-1", "scope": {"labels": ["green"]}, "valid_to": "2027-12-31"}],
@@ -146,9 +147,9 @@ def everything() -> dict[str, Any]:
         ],
         benefits=[
             {"benefit_id": "facial", "kind": "service", "name": NAME, "lifetime_at_least": 10_000, "times": 1,
-             "per": "lifetime", "budget_id": "marketing", "market_value_minor": 50_000},
+             "per": "lifetime", "budget_id": "benefits", "market_value_minor": 50_000},
             {"benefit_id": "custom", "kind": "percent", "name": NAME, "tiers": ["gold"], "times": 1, "per": "year",
-             "budget_id": "marketing", "percent": "10%", "max_minor": 500_000, "lines": {"labels": ["custom"]}},
+             "budget_id": "benefits", "percent": "10%", "max_minor": 500_000, "lines": {"labels": ["custom"]}},
         ],
         point_payment={"points": 100, "minor": 500, "share_cap": "50%", "whole_bill": False},
         offset_days=[
@@ -205,13 +206,14 @@ def periods(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def priced(draw: st.DrawFn) -> dict[str, Any]:
-    """A reward with a few prices by period, tier and member day, perhaps only there for a while."""
+    """A reward with a few prices by period, tier, lunar day and member day, perhaps only there for a while."""
     specials = []
     for _ in range(draw(st.integers(0, 3))):
         special: dict[str, Any] = {"points": draw(st.integers(1, 4)), "money_minor": draw(st.sampled_from([0, 0, 5]))}
         special["period"] = draw(st.none() | periods())
         special["tiers"] = draw(st.none() | st.just(["gold"]))
-        special["member_day"] = special["period"] is None and special["tiers"] is None
+        special["lunar_days"] = draw(st.sampled_from([None, None, [14], [14, 20]]))
+        special["member_day"] = all(special[when] is None for when in ("period", "tiers", "lunar_days"))
         specials.append(special)
     return reward(draw(st.integers(2, 5)), special_prices=specials, available=draw(st.none() | periods()))
 
@@ -227,8 +229,8 @@ def test_a_price_is_worse_exactly_if_some_member_pays_more_on_some_day(
     for offset in range(90):
         day = FIRST + timedelta(days=offset)
         for tier in (None, "gold"):
-            for member_day in (False, True):
-                was, now = (price_on(one.rewards[0], one, day, tier, member_day=member_day) for one in (before, after))
+            for kind in (DayKind(member, lunar) for member in (False, True) for lunar in (None, 14, 20)):
+                was, now = (price_on(one.rewards[0], one, day, tier, kind) for one in (before, after))
                 if was is not None:
                     worse |= now is None or now.points > was.points or now.money_minor > was.money_minor
     assert any(change.adverse for change in found) is worse

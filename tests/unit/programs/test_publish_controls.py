@@ -1,4 +1,4 @@
-"""C13, C15, C18, C24, C30, C31 and C32: the examples of red-lines.md, both sides of each limit."""
+"""C06, C12, C13, C15, C18, C24, C30, C31 and C32: the examples of red-lines.md, both sides of each limit."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import pytest
 
 from shared.events.reason_codes import ReasonCode
 from shared.programs.controls import (
+    c06_licence,
     c13_cash_out,
     c18_reward_evidence,
     c24_equal_terms,
@@ -42,6 +43,46 @@ def fault(part: str, value: Any) -> PackError:
     key = found.field.rpartition(".")[2]
     assert key in text.splitlines()[found.line - 1]
     return found
+
+
+# C06
+
+_LICENCE = {"number": "B2-1", "scope": ["online data processing"], "valid_to": "2030-01-01"}
+
+
+@pytest.mark.parametrize(
+    ("parts", "compliance", "found"),
+    [
+        ({}, {}, []),
+        ({"licence": _LICENCE}, {}, []),
+        ({"telecom_business": "online data processing", "licence": _LICENCE}, {"strict": True}, []),
+        ({"telecom_business": "call centres", "licence": _LICENCE}, {}, [("LICENCE_SCOPE", "warning")]),
+        ({"telecom_business": "call centres", "licence": _LICENCE}, {"strict": True}, [("LICENCE_SCOPE", "error")]),
+        ({"telecom_business": "call centres"}, {}, [("LICENCE_MISSING", "warning")]),
+        ({"telecom_business": "call centres"}, {"strict": True}, [("LICENCE_MISSING", "error")]),
+        ({"licence": _LICENCE}, {"telecom_business": "online data processing"}, [("LICENCE_MISSING", "error")]),
+        (
+            {"telecom_business": "online data processing", "licence": _LICENCE},
+            {"telecom_business": "online data processing"},
+            [],
+        ),
+    ],
+)
+def test_c06_what_needs_a_licence_has_one_and_a_pack_cannot_hide_that_it_does(
+    parts: dict[str, Any], compliance: dict[str, Any], found: list[tuple[str, str]]
+) -> None:
+    findings = run(c06_licence.check, pack(**parts), **compliance)
+    assert [(one.code, one.severity) for one in findings] == found
+    assert all(one.control == "C06" for one in findings)
+
+
+# C12
+
+
+def test_c12_a_green_multiplier_needs_certificates() -> None:
+    double = {"rule_id": "green", "kind": "multiplier", "factor": 2, "green": True, "budget_id": "marketing"}
+    found = fault("rules", [ONE_PER_YUAN, double])
+    assert (found.field, "green_certificates" in found.message) == ("rules[1].green", True)
 
 
 # C13

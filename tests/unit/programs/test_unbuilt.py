@@ -1,10 +1,12 @@
 """Parts no service acts on: refused when read for use, and only then; lifting a refusal is one line."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from shared.events.reason_codes import ReasonCode
+from shared.programs import load
 from shared.programs.load import InvalidPackError, load_draft, load_pack
 from shared.programs.unbuilt import UNBUILT, Unbuilt, unbuilt_parts
 from tests.unit.programs.packs import ONE_PER_YUAN, as_yaml, pack
@@ -19,7 +21,9 @@ def test_a_pack_of_built_parts_is_read_for_use() -> None:
     assert load_pack(as_yaml(**plain()), "shop.yaml") == load_draft(as_yaml(**plain()), "shop.yaml").pack
 
 
-def test_an_unbuilt_part_is_refused_with_its_line_and_still_reads_as_a_draft() -> None:
+def test_an_unbuilt_part_is_refused_with_its_line_and_still_reads_as_a_draft(monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Unbuilt("expiry.after", "expiry by inactivity")  # built by now; any part would do
+    monkeypatch.setattr(load, "unbuilt_parts", partial(unbuilt_parts, unbuilt=(part,)))
     text = as_yaml(**plain(expiry={"years": 1, "after": "inactivity"}))
     with pytest.raises(InvalidPackError) as refused:
         load_pack(text, "shop.yaml")
