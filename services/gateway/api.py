@@ -1,6 +1,5 @@
 """The gateway's HTTP routes: events in, and the operator's API keys."""
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Self
@@ -11,15 +10,16 @@ from starlette.responses import JSONResponse
 
 from services.gateway import intake
 from services.gateway.domain.accepted import Record
-from services.gateway.domain.api_key import KEY_ID_BYTES, SECRET_BYTES, Scope, compose, hash_secret
+from services.gateway.domain.api_key import Scope
 from services.gateway.domain.judge import Refusal, judge
-from services.gateway.key_book import KeyBook
+from services.gateway.key_book import PREFIX, KeyBook
 from services.gateway.limits import Admission, RateLimiter
 from services.gateway.publisher import KafkaAwayError, Publishes
 from services.gateway.store.api_keys import ApiKeyStore, Issued
 from shared.events.cloudevent import Rejected
 from shared.events.fields import ProgramId
 from shared.runtime.http import ProblemError, operator_guard
+from shared.runtime.secret_keys import make_key
 from shared.runtime.telemetry import REFUSED
 
 _BODY = {
@@ -135,11 +135,11 @@ def key_routes(store: ApiKeyStore, keys: KeyBook, operator_token: str) -> APIRou
     @router.post("", status_code=201)
     async def issue(wanted: KeyRequest, response: Response) -> dict[str, object]:
         """The only answer that ever holds the secret: as part of `api_key`."""
-        key_id, secret = secrets.token_hex(KEY_ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
+        key = make_key(PREFIX)
         scope = Scope(wanted.program_id, wanted.merchant_id, wanted.terminal_id)
-        issued = await store.issue(key_id, hash_secret(secret), scope, wanted.events_per_second)
+        issued = await store.issue(key.key_id, key.secret_hash, scope, wanted.events_per_second)
         response.headers["Cache-Control"] = "no-store"
-        return {**_shown(issued), "api_key": compose(key_id, secret)}
+        return {**_shown(issued), "api_key": key.text}
 
     @router.get("")
     async def listed() -> dict[str, object]:

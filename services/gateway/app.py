@@ -18,7 +18,7 @@ from services.gateway.api import Door, event_routes, key_routes
 from services.gateway.key_book import UNANSWERED, KeyBook, database_away
 from services.gateway.limits import Admission, RateLimiter
 from services.gateway.metrics import CountRequests
-from services.gateway.prohibited import ProhibitedPaths
+from services.gateway.prohibited import prohibited_records
 from services.gateway.publisher import Publisher
 from services.gateway.settings import GatewaySettings
 from services.gateway.store.api_keys import ApiKeyStore
@@ -26,6 +26,7 @@ from services.gateway.store.prohibited_requests import ProhibitedRequestStore
 from shared.runtime.http import build_app, problem
 from shared.runtime.postgres import MIGRATIONS, Pool, connect_pool, migrate
 from shared.runtime.process import serve_http, until_signalled
+from shared.runtime.prohibited import ProhibitedPaths
 from shared.runtime.telemetry import configure_logging
 
 log = structlog.get_logger()
@@ -59,7 +60,8 @@ def gateway_app(settings: GatewaySettings, pool: Pool, publisher: Publisher) -> 
     app = build_app("GreenPoints gateway", routers, ready)
     for error in UNANSWERED:
         app.add_exception_handler(error, _on_database_away)
-    app.add_middleware(ProhibitedPaths, store=ProhibitedRequestStore(pool), keys=keys)
+    records = prohibited_records(ProhibitedRequestStore(pool), keys)
+    app.add_middleware(ProhibitedPaths, service="gateway", record=records)
     app.add_middleware(CountRequests)  # the outermost, so that it counts every answer
     return app
 

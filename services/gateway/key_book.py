@@ -8,12 +8,14 @@ from typing import Protocol
 import asyncpg
 import structlog
 
-from services.gateway.domain.api_key import ApiKey, opens, parse
+from services.gateway.domain.api_key import ApiKey
 from shared.runtime.http import ProblemError
 from shared.runtime.postgres import DATABASE_AWAY
+from shared.runtime.secret_keys import is_secret_of, parse_key
 
 log = structlog.get_logger()
 
+PREFIX = "gp"
 REMEMBERED_NANOSECONDS = 3_000_000_000  # with the look-up's own limit, a revocation takes effect within 5 s
 _LOOK_UP_SECONDS = 2
 # Whatever the database says instead of an answer (a changed password too): the caller is not to blame.
@@ -39,9 +41,9 @@ class KeyBook:
         if authorization is None:
             raise _unauthenticated("Send your API key: Authorization: Bearer gp_<key id>_<secret>.")
         scheme, _, token = authorization.partition(" ")
-        parsed = parse(token.strip()) if scheme.lower() == "bearer" else None
+        parsed = parse_key(PREFIX, token.strip()) if scheme.lower() == "bearer" else None
         key = await self._find(parsed[0]) if parsed else None
-        if parsed is None or key is None or not opens(key, parsed[1]):
+        if parsed is None or key is None or not is_secret_of(key.secret_hash, parsed[1]) or not key.active:
             raise _unauthenticated("This API key is unknown, wrong or revoked; ask the operator for a new one.")
         return key
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from services.gateway.domain.api_key import ApiKey
-from services.gateway.domain.token_bucket import TokenBucket
 from services.gateway.metrics import IN_FLIGHT
 from shared.events.http_binding import MAX_BATCH_EVENTS
 from shared.runtime.http import ProblemError
+from shared.runtime.token_bucket import TokenBucket
 
 
 class RateLimiter:

@@ -156,7 +156,7 @@ class BatchRun(Generic[DeskT]):
         if fate is Fate.APPLIED and (event := delivered.event) is not None:
             seen[event.event_key] = event.content_hash
             if (points := getattr(event.data, "points", None)) is not None:
-                postings.points[event.type] += points
+                postings.points[event.type] += abs(points)  # of a debit too: a counter only rises
 
     def _fate(self, delivered: Delivered, desk: DeskT, seen: dict[object, bytes]) -> Fate:
         event = delivered.event

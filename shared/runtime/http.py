@@ -13,6 +13,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware import Middleware
+
+from shared.runtime.postgres import DATABASE_AWAY
+from shared.runtime.problem_answers import PROBLEM_ANSWERS
 
 log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False)
@@ -67,12 +71,22 @@ def operator_guard(token: str) -> Callable[..., Awaitable[str]]:
     return guard
 
 
-def build_app(title: str, routers: Sequence[APIRouter], ready: Callable[[], Awaitable[str | None]]) -> FastAPI:
-    """The service's HTTP application; `ready` answers None, or the sentence that says what is missing."""
+def build_app(
+    title: str,
+    routers: Sequence[APIRouter],
+    ready: Callable[[], Awaitable[str | None]],
+    middleware: Sequence[Middleware] = (),
+) -> FastAPI:
+    """The service's HTTP application; `ready` answers None, or the sentence that says what is missing.
+
+    The last `middleware` is the outermost.
+    """
     app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    for layer in middleware:
+        app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.include_router(_base_routes(ready))
     for router in routers:
-        app.include_router(router)
+        app.include_router(router, responses=PROBLEM_ANSWERS)
 
     @app.exception_handler(ProblemError)
     async def on_problem(_request: Request, error: ProblemError) -> Response:
@@ -96,6 +110,21 @@ def build_app(title: str, routers: Sequence[APIRouter], ready: Callable[[], Awai
         return problem(
             ProblemError(422, "MALFORMED", "A value of the request cannot be looked up; mend the path or body.")
         )
+
+    async def on_database_away(request: Request, error: Exception) -> Response:
+        log.warning("database away", method=request.method, route=request.url.path, error=repr(error)[:500])
+        return problem(
+            ProblemError(
+                503,
+                "DATABASE_AWAY",
+                "The database went away; whether the request was done is not known. Send the very same again later, "
+                "with its Idempotency-Key.",
+                headers={"Retry-After": "2"},
+            )
+        )
+
+    for kind in DATABASE_AWAY:
+        app.add_exception_handler(kind, on_database_away)
 
     @app.exception_handler(Exception)
     async def on_failure(request: Request, error: Exception) -> Response:

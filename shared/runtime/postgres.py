@@ -49,6 +49,7 @@ async def connect_pool(settings: Settings, *, size: int = 8) -> Pool:
         max_size=size,
         max_cacheable_statement_size=0,
         command_timeout=60,
+        reset=_keep_session,
         server_settings={
             "application_name": "greenpoints",
             "plan_cache_mode": "force_generic_plan",
@@ -65,6 +66,13 @@ async def connect_pool(settings: Settings, *, size: int = 8) -> Pool:
     )
     assert pool is not None  # noqa: S101 - only a pool used as its own awaitable may be None
     return pool
+
+
+async def _keep_session(_connection: Connection) -> None:
+    """A connection comes back as it was lent: nothing of ours changes a session beyond its transaction.
+
+    The driver has rolled back what was open; its own reset would be one more round trip for every request.
+    """
 
 
 async def migrate(connection: Connection, folders: Sequence[Path]) -> list[str]:

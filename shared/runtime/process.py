@@ -117,7 +117,8 @@ async def _serve(service: Service[DeskT], running: Running) -> None:
 
     shared = [dead_letters.routes(service.name, running), arrivals.routes(running)]
     routers = [*shared, *service.routers(running)]
-    await serve_http(build_app(f"GreenPoints {service.name}", routers, ready), running.settings)
+    middleware = service.middleware(running)
+    await serve_http(build_app(f"GreenPoints {service.name}", routers, ready, middleware), running.settings)
 
 
 async def serve_http(app: object, settings: Settings) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from fastapi import APIRouter
+from starlette.middleware import Middleware
 
 from shared.events.event import EventData
 from shared.programs.versions import ProgramBook, ProgramVersion
@@ -68,6 +69,7 @@ class Service(Generic[DeskT]):
     on_erased: Handler[DeskT] | None = None  # a record without value on a compacted topic erases its key
     books: Books[DeskT] | None = None
     routers: Callable[["Running"], Sequence[APIRouter]] = lambda _running: ()
+    middleware: Callable[["Running"], Sequence[Middleware]] = lambda _running: ()  # the last one is outermost
     sweepers: Sequence[Timer] = ()
     adopt_program: AdoptProgram | None = None
     workers: Workers = lambda _running, _feed: ()  # what else consumes, for as long as the process runs

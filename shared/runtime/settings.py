@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     http_port: int = 0
     environment: Literal["production", "demo", "test"] = "production"
     operator_token: SecretStr = SecretStr("")
+    voucher_key: SecretStr = SecretStr("")  # redemption's: voucher codes follow from it (services/redemption/mint.py)
     roles: str = "consume,relay,serve"
     ordinal: int = 0
     clock_shift_seconds: int = 0
@@ -32,6 +33,7 @@ class Settings(BaseSettings):
     relay_rows: int = Field(default=2000, ge=1)
     relay_pause_milliseconds: int = 10
     sweep_milliseconds: int = 1000
+    authorization_minutes: int = Field(default=15, ge=1, le=1440)  # redemption's: then a till's reservation ends
     dead_letter_window: int = 2000
     dead_letter_percent: int = 95
     log_level: str = "INFO"

@@ -10,13 +10,15 @@ import orjson
 
 from services.gateway.api import Door, event_routes
 from services.gateway.domain.accepted import Record
-from services.gateway.domain.api_key import ApiKey, Scope, compose, hash_secret
-from services.gateway.key_book import KeyBook
+from services.gateway.domain.api_key import ApiKey, Scope
+from services.gateway.key_book import PREFIX, KeyBook
 from services.gateway.limits import Admission, RateLimiter
-from services.gateway.prohibited import ProhibitedPaths
+from services.gateway.prohibited import prohibited_records
 from services.gateway.publisher import KafkaAwayError
 from shared.events.reason_codes import Reason
 from shared.runtime.http import build_app
+from shared.runtime.prohibited import ProhibitedPaths
+from shared.runtime.secret_keys import hash_secret
 
 SECRET = "s" * 43
 SECOND = 1_000_000_000  # nanoseconds
@@ -30,7 +32,7 @@ BATCH = "application/cloudevents-batch+json"
 
 
 def bearer(key: ApiKey, secret: str = SECRET) -> dict[str, str]:
-    return {"Authorization": f"Bearer {compose(key.key_id, secret)}"}
+    return {"Authorization": f"Bearer {PREFIX}_{key.key_id}_{secret}"}
 
 
 @dataclass
@@ -98,7 +100,8 @@ class Gateway:
             return None
 
         app = build_app("gateway", [event_routes(door)], ready)
-        app.add_middleware(ProhibitedPaths, store=self.records, keys=self.keys, clock=self.clock)
+        records = prohibited_records(self.records, self.keys)
+        app.add_middleware(ProhibitedPaths, service="gateway", record=records, clock=self.clock)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
     async def send(

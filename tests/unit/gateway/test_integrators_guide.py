@@ -5,7 +5,8 @@ import re
 from pathlib import Path
 
 from services.gateway.domain.accepted import ACCEPTED_TYPES
-from services.gateway.domain.api_key import ApiKey, Scope, hash_secret
+from services.gateway.domain.api_key import ApiKey, Scope
+from shared.runtime.secret_keys import hash_secret
 from tests.unit.gateway.door import SECRET, Gateway
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "integrators.md").read_text()

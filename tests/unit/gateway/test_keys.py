@@ -1,23 +1,26 @@
 """Who may call: missing, wrong and revoked keys, and how long a look-up is remembered."""
 
-import secrets
 from dataclasses import replace
 
 import pytest
 
-from services.gateway.domain.api_key import KEY_ID_BYTES, SECRET_BYTES, compose, parse
+from services.gateway.key_book import PREFIX
+from shared.runtime.secret_keys import hash_secret, make_key, parse_key
 from tests.unit.gateway.door import POS, REVOKED, SECOND, STRUCTURED, Gateway, bearer, purchase
 
 
 def test_what_is_issued_can_be_read_back() -> None:
     for _ in range(200):  # secrets may hold "_" and "-"
-        key_id, secret = secrets.token_hex(KEY_ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
-        assert parse(compose(key_id, secret)) == (key_id, secret)
+        key = make_key(PREFIX)
+        parsed = parse_key(PREFIX, key.text)
+        assert parsed is not None
+        assert (parsed[0], hash_secret(parsed[1])) == (key.key_id, key.secret_hash)
+        assert parse_key("gpr", key.text) is None  # another service's key
 
 
 @pytest.mark.parametrize("text", ["", "gp_", "gp_00000000000000a1_short", "xx_00000000000000a1_" + "s" * 43])
 def test_other_texts_are_no_keys(text: str) -> None:
-    assert parse(text) is None
+    assert parse_key(PREFIX, text) is None
 
 
 @pytest.mark.parametrize(
@@ -25,7 +28,7 @@ def test_other_texts_are_no_keys(text: str) -> None:
     [
         {},
         {"Authorization": "Bearer"},
-        {"Authorization": f"Basic {compose(POS.key_id, 's' * 43)}"},
+        {"Authorization": bearer(POS)["Authorization"].replace("Bearer", "Basic")},
         bearer(POS, "t" * 43),
         bearer(REVOKED),
         bearer(replace(POS, key_id="ffffffffffffffff")),

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.gateway.domain.token_bucket import TokenBucket
 from services.gateway.intake import MAX_BATCH_BYTES
 from shared.events.integrity import MAX_MESSAGE_BYTES
+from shared.runtime.token_bucket import TokenBucket
 from tests.unit.gateway.door import BATCH, SECOND, SLOW, STRUCTURED, Gateway, bearer, purchase
 
 

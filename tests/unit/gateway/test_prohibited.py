@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.gateway.domain.prohibited_path import prohibition
+from shared.runtime.prohibited_path import prohibition
 from tests.unit.gateway.door import POS, SECOND, Gateway, bearer
 
 
@@ -16,6 +16,9 @@ from tests.unit.gateway.door import POS, SECOND, Gateway, bearer
         ("/v2/cash_out/now", "CASH_OUT_PROHIBITED", "C13"),
         ("/v1/top-up", "POINTS_SALE_PROHIBITED", "C07"),
         ("/v1/%74opup", "POINTS_SALE_PROHIBITED", "C07"),
+        ("/v1/members/anna/withdrawals", "CASH_OUT_PROHIBITED", "C13"),
+        ("/v1/recharge", "POINTS_SALE_PROHIBITED", "C07"),
+        ("/v1/pools/family", "POOLED_REDEMPTION_PROHIBITED", "C14"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])

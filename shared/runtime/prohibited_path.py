@@ -7,9 +7,13 @@ from shared.events.reason_codes import ReasonCode
 
 _PROHIBITED: Final[Mapping[str, ReasonCode]] = {
     "transfer": ReasonCode.TRANSFER_PROHIBITED,
+    "pool": ReasonCode.POOLED_REDEMPTION_PROHIBITED,
     "exchange": ReasonCode.CROSS_ISSUER_EXCHANGE_PROHIBITED,
     "cashout": ReasonCode.CASH_OUT_PROHIBITED,
+    "withdraw": ReasonCode.CASH_OUT_PROHIBITED,
+    "withdrawal": ReasonCode.CASH_OUT_PROHIBITED,
     "topup": ReasonCode.POINTS_SALE_PROHIBITED,
+    "recharge": ReasonCode.POINTS_SALE_PROHIBITED,
 }
 
 
