@@ -11,7 +11,9 @@ from services.earning.correction_api import correction_routes
 from services.earning.deeds import key_of_drop, key_of_referral
 from services.earning.desk import key_of_receipt
 from services.earning.explained import explained_drop, explained_receipt, explained_referral
+from services.earning.occasion_api import occasion_routes
 from services.earning.store import queries
+from services.earning.tier_floor_api import tier_floor_routes
 from shared.programs.expiry import start_of_day
 from shared.runtime.http import ProblemError, operator_guard
 from shared.runtime.service import Running
@@ -89,7 +91,7 @@ def routes(running: Running) -> Sequence[APIRouter]:
     async def progress(program_id: str) -> dict[str, Any]:
         return await queries.progress(running.pool, program_id)
 
-    return [router, correction_routes(running)]
+    return [router, correction_routes(running), occasion_routes(running), tier_floor_routes(running)]
 
 
 def _zone_of(running: Running, program_id: str, organisation_id: str) -> ZoneInfo:

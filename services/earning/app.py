@@ -7,6 +7,7 @@ from services.earning.decide.tiers import with_tiers
 from services.earning.handlers.on_activity_completed import on_activity_completed
 from services.earning.handlers.on_birthday_reached import on_birthday_reached
 from services.earning.handlers.on_correction_requested import on_correction_requested
+from services.earning.handlers.on_member_closed import on_member_closed
 from services.earning.handlers.on_member_registered import on_member_registered
 from services.earning.handlers.on_member_updated import on_member_updated
 from services.earning.handlers.on_purchase_completed import on_purchase_completed
@@ -18,6 +19,7 @@ from services.earning.handlers.on_referral_accepted import on_referral_accepted
 from services.earning.handlers.on_referral_qualified import on_referral_qualified
 from services.earning.handlers.on_referral_reversed import on_referral_reversed
 from services.earning.handlers.on_tier_due import on_tier_due
+from services.earning.handlers.on_tier_floor_requested import on_tier_floor_requested
 from services.earning.store.adopt import adopt_program
 from services.earning.store.birthdays import tell_birthdays
 from services.earning.store.books import EarningBooks
@@ -26,6 +28,7 @@ from services.earning.store.tier_ends import tell_tier_ends
 from shared.events.activity_completed import ActivityCompleted
 from shared.events.birthday_reached import BirthdayReached
 from shared.events.correction_requested import CorrectionRequested
+from shared.events.member_closed import MemberClosed
 from shared.events.member_registered import MemberRegistered
 from shared.events.member_updated import MemberUpdated
 from shared.events.purchase_completed import PurchaseCompleted
@@ -37,6 +40,7 @@ from shared.events.referral_accepted import ReferralAccepted
 from shared.events.referral_qualified import ReferralQualified
 from shared.events.referral_reversed import ReferralReversed
 from shared.events.tier_due import TierDue
+from shared.events.tier_floor_requested import TierFloorRequested
 from shared.runtime.service import Service
 
 SERVICE = Service(
@@ -55,6 +59,7 @@ SERVICE = Service(
         {
             MemberRegistered: on_member_registered,
             MemberUpdated: on_member_updated,
+            MemberClosed: on_member_closed,
             PurchaseCompleted: on_purchase_completed,
             PurchaseRefunded: on_purchase_refunded,
             PurchaseDelivered: on_purchase_delivered,
@@ -67,6 +72,7 @@ SERVICE = Service(
             BirthdayReached: on_birthday_reached,
             CorrectionRequested: on_correction_requested,
             TierDue: on_tier_due,
+            TierFloorRequested: on_tier_floor_requested,
         }
     ),
     books=EarningBooks(),

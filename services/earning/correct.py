@@ -16,12 +16,12 @@ from shared.runtime.http import ProblemError
 from shared.runtime.postgres import Pool
 
 Verdict = Literal["approve", "refuse"]
-_STATE: dict[Verdict, corrections.State] = {"approve": "approved", "refuse": "refused"}
+STATE_OF: dict[Verdict, corrections.State] = {"approve": "approved", "refuse": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Points to credit, out of the named budget line; `evidence` says where the papers are (C09)."""
+    """Points to credit (above 0) or debit (below) on a budget line; `evidence` says where the papers are (C09)."""
 
     program_id: str
     correction_id: str
@@ -31,11 +31,12 @@ class Request:
     reason: str
     evidence: str
     person: str
+    may_leave_deficit: bool = False
 
     def values(self) -> tuple[object, ...]:
         """In the order of the columns."""
         wanted = (self.program_id, self.correction_id, self.member_id, self.points)
-        return (*wanted, self.budget_id, self.reason, self.evidence)
+        return (*wanted, self.budget_id, self.reason, self.evidence, self.may_leave_deficit)
 
 
 async def ask(pool: Pool, request: Request) -> None:
@@ -48,7 +49,8 @@ async def ask(pool: Pool, request: Request) -> None:
     if await corrections.request(pool, request.values(), request.person, request.reason):
         return
     known = await corrections.read(pool, request.program_id, request.correction_id)
-    names = ("program_id", "correction_id", "member_id", "points", "budget_id", "reason", "evidence", "requested_by")
+    said = ("program_id", "correction_id", "member_id", "points", "budget_id", "reason", "evidence")
+    names = (*said, "may_leave_deficit", "requested_by")
     if known is None or tuple(known[name] for name in names) != (*request.values(), request.person):
         raise refusal(
             409,
@@ -68,7 +70,7 @@ async def decide(pool: Pool, program_id: str, correction_id: str, verdict: Verdi
         if row is None:
             raise unknown(program_id, correction_id)
         if row["state"] != "requested":
-            if row["state"] == _STATE[verdict]:
+            if row["state"] == STATE_OF[verdict]:
                 return
             raise ProblemError(
                 409, "ALREADY_DECIDED", f"Correction {correction_id} was {row['state']}, and that decision stands."
@@ -80,7 +82,7 @@ async def decide(pool: Pool, program_id: str, correction_id: str, verdict: Verdi
                 f"{person} asked for correction {correction_id}; somebody else has to approve it.",
             )
         told = _told(row, person) if verdict == "approve" else None
-        await corrections.settle(connection, row, _STATE[verdict], person, note, told)
+        await corrections.settle(connection, row, STATE_OF[verdict], person, note, told)
 
 
 def unknown(program_id: str, correction_id: str) -> ProblemError:
@@ -111,6 +113,7 @@ def _told(row: asyncpg.Record, approver: str) -> Outgoing:
         requested_by=row["requested_by"],
         approved_by=approver,
         budget_id=row["budget_id"],
+        may_leave_deficit=row["may_leave_deficit"],
     )
     key = member_key(program_id, member_id)
     return outgoing_event(EFFECTS, key, event_id, OWN_SOURCE, member_id, row["now"], data)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from services.earning.correct import Request, Verdict, ask, decide, refusal, unknown
 from services.earning.store import corrections
@@ -18,7 +18,10 @@ _PATH = "/programs/{program_id}/corrections"
 
 
 class CorrectionBody(BaseModel):
-    """What is asked for. `person` absent means the one named in the header Greenpoints-Actor; one there must be."""
+    """What is asked for: a credit, or with points below 0 a debit, refused beyond the balance unless it says otherwise.
+
+    `person` absent means the one named in the header Greenpoints-Actor; one there must be.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,6 +31,7 @@ class CorrectionBody(BaseModel):
     budget_id: Identifier
     reason: Annotated[FreeText, Field(min_length=3)]
     evidence: Identifier | None = None
+    may_leave_deficit: StrictBool = False
     person: Identifier | None = None
 
 
@@ -49,7 +53,7 @@ def correction_routes(running: Running) -> APIRouter:
 
     @router.post(_PATH, status_code=201)
     async def request(program_id: str, body: CorrectionBody, caller: Caller) -> dict[str, Any]:
-        await ask(running.pool, _request(running, program_id, body, _person(body.person, caller)))
+        await ask(running.pool, _request(running, program_id, body, person_of(body.person, caller)))
         return await _answer(running, program_id, body.correction_id)
 
     @router.get(_PATH)
@@ -62,7 +66,7 @@ def correction_routes(running: Running) -> APIRouter:
 
     @router.post(_PATH + "/{correction_id}/decisions", status_code=201)
     async def post_decision(program_id: str, correction_id: str, body: DecisionBody, caller: Caller) -> dict[str, Any]:
-        person = _person(body.person, caller)
+        person = person_of(body.person, caller)
         await decide(running.pool, program_id, correction_id, body.verdict, person, body.note)
         return await _answer(running, program_id, correction_id)
 
@@ -75,8 +79,10 @@ def _request(running: Running, program_id: str, body: CorrectionBody, person: st
         raise ProblemError(404, "NOT_FOUND", f"There is no program {program_id}.")
     if body.evidence is None:
         raise refusal(422, ReasonCode.EVIDENCE_MISSING, "Say in `evidence` where the papers of this correction are.")
-    if body.points <= 0:
-        raise refusal(422, ReasonCode.PART_NOT_BUILT, "Points can be credited only; a debit is not built yet.")
+    if body.points == 0:
+        raise ProblemError(422, "NO_POINTS", "A correction is of more or less than 0 points: say how many.")
+    if body.may_leave_deficit and body.points > 0:
+        raise ProblemError(422, "NO_DEBIT", "Only a debit, of less than 0 points, may leave a deficit.")
     pack = running.programs.versions(program_id)[-1].pack
     if body.budget_id not in {budget.budget_id for budget in pack.budgets}:
         raise ProblemError(404, "NOT_FOUND", f"Program {program_id} has no budget line {body.budget_id} in its pack.")
@@ -89,10 +95,12 @@ def _request(running: Running, program_id: str, body: CorrectionBody, person: st
         body.reason,
         body.evidence,
         person,
+        body.may_leave_deficit,
     )
 
 
-def _person(named: str | None, caller: str) -> str:
+def person_of(named: str | None, caller: str) -> str:
+    """Who acts: a person, never a token alone. Raises ProblemError PERSON_MISSING."""
     person = named or caller
     if person in NOBODY:
         raise ProblemError(422, "PERSON_MISSING", "A person asks and a person decides: name them in `person`.")

@@ -79,6 +79,17 @@ class DropEntry:
 
 
 @dataclass(slots=True)
+class GivenVoucherEntry:
+    """A voucher asked of redemption for an invitee; `cost_minor` was drawn on the budget."""
+
+    request_id: UUID
+    voucher_id: str
+    budget_id: str
+    cost_minor: int
+    recall_id: UUID | None = None
+
+
+@dataclass(slots=True)
 class ReferralEntry:
     """Who invited a member, as the invitee's partition knows it; `grant` is the invitee's own reward."""
 
@@ -96,6 +107,7 @@ class ReferralEntry:
     reversed_id: UUID | None = None
     grant: GrantEntry | None = None
     changed: bool = False
+    voucher: GivenVoucherEntry | None = None
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from services.earning.domain.earn_referral import earn_referral
 from services.earning.domain.explain import explain
 from services.earning.domain.explain_drop import explain_drop
 from services.earning.domain.program import CompiledProgram, compile_program
+from services.earning.domain.refused_green import NOTHING_REFUSED, refused_green
 from services.earning.domain.rejection import amount_of, amounts_left
 from services.earning.domain.returned import NOTHING_RETURNED
 from services.earning.domain.weighing import refusal_of_weighing
@@ -116,7 +117,10 @@ def _recomputed(receipt: ReceiptEntry, program: CompiledProgram, decisions: Sequ
         judged_anew_once=refunds <= 1 or program.proportional,
     )
     at_decision = explain(purchase, NOTHING_RETURNED, facts, program)
-    at_decision["red_lines"] = [*_red_lines(receipt, program, decisions), *_budgets(computed, receipt, program)]
+    at_decision["red_lines"] = [
+        *_red_lines(receipt, program, decisions, computed),
+        *_budgets(computed, receipt, program),
+    ]
     now = explain(purchase, back, facts, program, again)
     return {"explanation": at_decision, "explanation_of_what_remains": now, **equality.told(found)}
 
@@ -139,7 +143,9 @@ def _award(grant: GrantEntry, points: int) -> Award:
     return Award(grant.points_class, grant.budget_id, points, ())
 
 
-def _red_lines(receipt: ReceiptEntry, program: CompiledProgram, decisions: Sequence[Row]) -> list[Told]:
+def _red_lines(
+    receipt: ReceiptEntry, program: CompiledProgram, decisions: Sequence[Row], computed: Sequence[Award]
+) -> list[Told]:
     own = next((one for one in decisions if one["event_key"] == str(receipt.event_key)), None)
     if own is None or receipt.purchase is None:
         return []
@@ -153,6 +159,9 @@ def _red_lines(receipt: ReceiptEntry, program: CompiledProgram, decisions: Seque
         pack=program.pack,
         share_minor=sum(basis.share for basis in bases),
         repeats=sum(one["code"] == ReasonCode.DUPLICATE_EARN for one in decisions),
+        green=NOTHING_REFUSED
+        if receipt.code is not None and receipt.outcome == "declined"
+        else refused_green(receipt.purchase, receipt.facts, program, computed),
     )
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from asyncpg.pgproto import pgproto
 
+from services.earning.counted import CapUse
 from services.earning.domain.facts import EarnFacts
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class OccasionEntry:
     kind: Kind
     event_key: UUID
     event_time: datetime
-    outcome: Literal["waiting", "granted", "declined"]
+    outcome: Literal["waiting", "granted", "declined", "debited"]
     rule_version: int
     facts: EarnFacts = field(default_factory=EarnFacts)
     activity_id: str | None = None
@@ -73,6 +74,7 @@ class OccasionEntry:
     evidence_sha256: str | None = None
     revision: int = 0
     changed: bool = True
+    cap_uses: dict[CapUse, int] = field(default_factory=dict)  # points by rule and period
     grants: list[GrantEntry] = field(default_factory=list)  # of this batch
 
 

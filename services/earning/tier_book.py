@@ -34,15 +34,23 @@ class TierChange(NamedTuple):
     valid_until: datetime | None
 
 
+class TierFloor(NamedTuple):
+    """The lowest tier the member may have, from `since` on; two operators agreed on it."""
+
+    tier_id: str
+    since: datetime
+
+
 @dataclass(slots=True)
 class TierEntry:
-    """A member's standing, what counted per day, and when it changed.
+    """A member's standing by what counts, its floor, what counted per day, and when the tier changed.
 
     `history` is (instant, tier from then on), in order. `moved` is what this batch added to days, `touched` the days
     that the event at hand earned on; `lowered`: it took something back. `sums` are those of windows asked for before.
     """
 
     standing: Standing = NO_TIER
+    floor: TierFloor | None = None
     due_at: datetime | None = None
     days: dict[date, Progress] = field(default_factory=dict)
     history: list[tuple[datetime, str | None]] = field(default_factory=list)
@@ -53,6 +61,11 @@ class TierEntry:
     changed: bool = False
     latest: date = date.min  # that anything is known of
     sums: dict[tuple[date, date], Progress] = field(default_factory=dict)
+
+    @property
+    def tier_id(self) -> str | None:
+        """What was told last."""
+        return self.history[-1][1] if self.history else None
 
     def add(self, day: date, points: int, money_minor: int) -> None:
         self.latest = max(self.latest, day)

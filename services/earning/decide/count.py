@@ -16,9 +16,9 @@ from services.earning.domain.caps import cap_uses
 from services.earning.domain.claw_back import remaining_awards
 from services.earning.domain.earn import Award
 from services.earning.domain.facts import NOTHING_USED, Counter
-from services.earning.domain.largest_remainder import largest_remainder
 from services.earning.domain.program import CompiledProgram
 from shared.programs.expiry import business_day
+from shared.programs.largest_remainder import largest_remainder
 from shared.programs.rules import CapWindow
 
 

@@ -83,6 +83,6 @@ def grant_occasion(
         version = program.version
         tell_declined(delivered, desk, code, would_have_earned=would, rule_version=version, purpose=purpose)
     if entry.grants:
-        note_used(desk, program, entry.member_id, event.time, paid)
+        entry.cap_uses = note_used(desk, program, entry.member_id, event.time, paid)
         desk.occasions.put(entry)
     return code

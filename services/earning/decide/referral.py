@@ -11,10 +11,12 @@ from services.earning.decide.book_claw_back import book_claw_back, granted_of
 from services.earning.decide.decline import SOURCE, tell_declined
 from services.earning.decide.reward import Deed, issue_reward
 from services.earning.decide.route import EFFECTS
+from services.earning.decide.voucher import give_voucher, recall_voucher, voucher_for_invitees
 from services.earning.deeds import ReferralEntry
 from services.earning.desk import EarningDesk, MemberEntry, ReceiptEntry, RefundReference
 from services.earning.domain.claw_back import claw_back_to
 from services.earning.domain.earn_referral import earn_referral, is_fully_refunded
+from services.earning.domain.licence import refusal_by_licence
 from services.earning.domain.program import CompiledProgram
 from shared.events.cloudevent import derived_id
 from shared.events.keys import member_key
@@ -63,6 +65,7 @@ def qualify(
     referral.state = "qualified"
     if earn_referral("inviter", program) is not None:
         _tell_qualified(referral, receipt, desk)
+    give_voucher(referral, receipt, program, desk)
     award = earn_referral("invitee", program)
     if award is None:
         return None
@@ -85,6 +88,7 @@ def reverse_referral(receipt: ReceiptEntry, refund: RefundReference, desk: Earni
     referral.state, referral.changed = "reversed", True
     if referral.qualified_id is not None:
         _tell_reversed(referral, receipt, refund, desk)
+    recall_voucher(referral, receipt, refund, desk)
     if referral.grant is None:
         return 0
     policy = desk.compiled[receipt.program_id, referral.grant.rule_version].pack.claw_back_policy
@@ -104,9 +108,10 @@ def _refusal(member: MemberEntry, receipt: ReceiptEntry, program: CompiledProgra
         return ReasonCode.LISTED_PARTY
     if not member.phone_verified:
         return ReasonCode.ISSUE_TO_UNSPECIFIED
-    if is_fully_refunded(receipt.lines) or not program.referral:
+    rewards = program.referral or voucher_for_invitees(program)
+    if is_fully_refunded(receipt.lines) or not rewards:
         return ReasonCode.NO_QUALIFYING_TRANSACTION
-    return None
+    return None if receipt.event_time is None else refusal_by_licence(program.pack, receipt.event_time)
 
 
 def _deed(referral: ReferralEntry, receipt: ReceiptEntry, program: CompiledProgram) -> Deed:

@@ -11,6 +11,7 @@ from services.earning.domain.asked import FactsAsked
 from services.earning.domain.earn_occasion import earn_once
 from services.earning.domain.eligibility import refusal_of_deed
 from services.earning.domain.facts import Counter
+from services.earning.domain.licence import refusal_by_licence
 from services.earning.domain.program import CompiledProgram
 from services.earning.occasions import OccasionEntry, key_of_sign_up
 from shared.calendar.unpublished import CalendarYearUnpublishedError
@@ -70,6 +71,10 @@ def reward_verified(delivered: Delivered, member_id: str, program_id: str, desk:
     if member.listed_party:
         entry.outcome = "declined"
         return _refuse(delivered, desk, ReasonCode.LISTED_PARTY, 0, program)
+    today = program_at(event, program_id, desk)  # a licence renewed since the registration counts
+    if today is not None and (unlicensed := refusal_by_licence(today.pack, event.time)) is not None:
+        entry.outcome = "declined"
+        return _refuse(delivered, desk, unlicensed, 0, program)
     entry.facts = replace(entry.facts, left={**entry.facts.left, **_left_of_campaigns(delivered, entry, program, desk)})
     return _grant(delivered, entry, program, desk)
 

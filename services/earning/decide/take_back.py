@@ -7,6 +7,7 @@ from uuid import UUID
 from services.earning.decide.book_claw_back import book_claw_back, granted_of
 from services.earning.decide.count import give_back
 from services.earning.decide.referral import reverse_referral
+from services.earning.decide.tender import tell_tenders
 from services.earning.decide.tiers import note_progress, spent_on
 from services.earning.desk import ClaimEntry, EarningDesk, ReceiptEntry, RefundReference
 from services.earning.domain.claw_back import claw_back
@@ -27,7 +28,9 @@ def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundRef
         line.refunded_quantity += match.quantity
         line.refunded_net_minor += match.net_minor
         line.changed = True
+    returned_before = receipt.returned_points_minor
     _return_tenders(receipt, refund)
+    tell_tenders(receipt, returned_before, refund, desk)
     receipt.changed = True
     _unspend(receipt, spent, desk)
     if receipt.purchase is None or receipt.rule_version is None or not receipt.grants:

@@ -13,6 +13,7 @@ from services.earning.decide.route import EFFECTS, OWN_SOURCE
 from services.earning.desk import EarningDesk, MemberKey, ReceiptEntry, reference
 from services.earning.domain.basis import line_bases
 from services.earning.domain.earn import out_of_scope
+from services.earning.domain.licence import LICENCE_CODES
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.tiers import (
     Count,
@@ -38,6 +39,7 @@ _SPENT_ALL_THE_SAME = (
     ReasonCode.NO_QUALIFYING_TRANSACTION.value,
     ReasonCode.CAP_REACHED.value,
     ReasonCode.BUDGET_EXHAUSTED.value,
+    *(code.value for code in LICENCE_CODES),
 )
 
 
@@ -50,11 +52,11 @@ def tier_at(desk: EarningDesk, program: CompiledProgram, member_id: str | None, 
         return next((tier for since, tier in reversed(entry.history) if since <= time), None)
     standing = entry.standing
     if not standing.holdings:
-        return None
+        return _tier(entry, standing, program.tiers, time)
     day, count = business_day(time, program.zone), _count(entry, program.tiers)
     while _is_due(standing, program.tiers, day):
         standing = at_its_end(standing, program.tiers, count)
-    return standing.tier_id
+    return _tier(entry, standing, program.tiers, time)
 
 
 def note_progress(
@@ -124,9 +126,12 @@ def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
     for on in touched if touched == [today] else sorted({*touched, today} if touched else ()):
         if on == today or program.tiers.good_until(on) >= today:
             after = risen(after, program.tiers, on, count)
-    if after != before:
+    at = max(event.time, entry.history[-1][0]) if entry.history else event.time
+    by_floor = after == before and _tier(entry, after, program.tiers, at) != entry.tier_id
+    if after != before or by_floor:
         rose = program.tiers.rank_of(after.tier_id) > program.tiers.rank_of(before.tier_id)
         reason: Reason = "qualified" if rose else "renewed" if after.tier_id == before.tier_id else "refunded"
+        reason = "floor" if by_floor else reason
         top = after.top
         told = _Told(
             derived_id(event.source, event.id, "tier"),
@@ -134,8 +139,7 @@ def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
             reason,
             count(today if top is None else top.reached_on),
         )
-        last = entry.history[-1][0] if entry.history else event.time
-        _change(entry, member, program, after, max(event.time, last), told, desk)
+        _change(entry, member, program, after, at, told, desk)
     _set_due(entry, program)
 
 
@@ -188,22 +192,25 @@ def _change(
     told: _Told,
     desk: EarningDesk,
 ) -> None:
-    before, entry.standing, entry.changed = entry.standing.tier_id, after, True
+    before, entry.standing, entry.changed = entry.tier_id, after, True
     top, terms = after.top, program.tiers
+    now = after.tier_id if terms is None else _tier(entry, after, terms, effective_at)
+    if now != after.tier_id:  # the floor has no end
+        top = None
     until = None if top is None else start_of_day(top.valid_until + timedelta(days=1), program.zone)
     change = TierChange(
         told.change_id,
         len(entry.history) + 1,
         effective_at,
         before,
-        after.tier_id,
+        now,
         told.reason,
         told.counter,
         until,
     )
-    entry.history.append((effective_at, after.tier_id))
+    entry.history.append((effective_at, now))
     entry.changes.append(change)
-    rose = terms is not None and terms.rank_of(after.tier_id) > terms.rank_of(before)
+    rose = terms is not None and terms.rank_of(now) > terms.rank_of(before)
     program_id, member_id = member
     data = TierChanged(
         program_id=program_id,
@@ -212,14 +219,21 @@ def _change(
         correlation_id=told.cause,
         rule_version=program.version,
         tier_before=before,
-        tier_after=after.tier_id,
-        direction="kept" if before == after.tier_id else "up" if rose else "down",
+        tier_after=now,
+        direction="kept" if before == now else "up" if rose else "down",
         reason=told.reason,
         counter=max(0, told.counter),
         effective_at=effective_at,
         valid_until=until,
     )
     desk.emit(outgoing_event(TIERS, member_key(*member), told.change_id, OWN_SOURCE, member_id, effective_at, data))
+
+
+def _tier(entry: TierEntry, standing: Standing, terms: TierTerms, time: datetime) -> str | None:
+    """What the member has by this standing at that time: never below a manual floor."""
+    if entry.floor is None or time < entry.floor.since:
+        return standing.tier_id
+    return terms.higher(standing.tier_id, entry.floor.tier_id)
 
 
 def _set_due(entry: TierEntry, program: CompiledProgram) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.earning.domain.largest_remainder import largest_remainder
 from services.earning.domain.returned import Returned
 from services.earning.domain.why import why
 from shared.events.purchase_completed import PurchaseCompleted, PurchaseLine
+from shared.programs.largest_remainder import largest_remainder
 
 POINTS_SALE_CATEGORIES = frozenset({"points", "stored_value"})
 """Selling points or topping up is prohibited (C07): such a line is declined."""

@@ -13,11 +13,11 @@ from services.earning.domain.cost import cost_given_back
 from services.earning.domain.earn import Award, awards_of, basket_of, earn, out_of_scope
 from services.earning.domain.evaluate import evaluate
 from services.earning.domain.facts import EarnFacts
-from services.earning.domain.largest_remainder import largest_remainder
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.returned import NOTHING_RETURNED, Returned
 from shared.events.fields import PointsClass
 from shared.events.purchase_completed import PurchaseCompleted
+from shared.programs.largest_remainder import largest_remainder
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from services.earning.domain.conditions import (
     latest_start,
     one_of,
 )
+from services.earning.domain.green import GreenLines
 from services.earning.domain.rules import RULES
 from services.earning.domain.rules.kind import PointsFunction
 from shared.events.fields import PointsClass
@@ -45,7 +46,8 @@ class CompiledRule:
     class and budget of its points.
 
     `groups`: exclusive groups, its kind's own before the pack's; `competes`: it may have to give way to another rule.
-    `own`: tests of what the lines it counts come to; `counted` finds those lines, None where it counts all.
+    `own`: tests of what the lines it counts come to; `counted` finds those lines, None where it counts all; `green`
+    keeps those of them that are under a good certificate (C12), None where nobody asks.
     """
 
     rule_id: str
@@ -61,6 +63,7 @@ class CompiledRule:
     conditions: Conditions
     own: tuple[SpendTest, ...]
     counted: Counted | None
+    green: GreenLines | None
     points: PointsFunction | None
     multiplies: Multiplication | None
 
@@ -68,13 +71,19 @@ class CompiledRule:
         return latest_start(self.rule.when, day)
 
 
-def compile_rule(place: int, rule: ReceiptRule, member_day: DayPattern | None) -> CompiledRule:
+def compile_rule(
+    place: int, rule: ReceiptRule, member_day: DayPattern | None, green: GreenLines | None = None
+) -> CompiledRule:
+    """`green`: how the pack's certificates find green lines; a green multiplier needs it."""
     conditions = compile_conditions(rule.when, rule.unless, member_day, tuple(_own_lines(rule)))
     if isinstance(rule, FirstOrderRule):
         conditions = conditions._replace(
             member=(("first_order", lambda facts: facts.first_order), *conditions.member),
             asks=conditions.asks | {"first_order"},
         )
+    is_green = isinstance(rule, MultiplierRule) and rule.green
+    if is_green:  # a certificate is good on some days
+        conditions = conditions._replace(asks=conditions.asks | {"day"})
     groups = _groups(rule)
     stackable = not isinstance(rule, PointsRule) or rule.stackable
     return CompiledRule(
@@ -91,6 +100,7 @@ def compile_rule(place: int, rule: ReceiptRule, member_day: DayPattern | None) -
         conditions=conditions,
         own=tuple(test for _, test in conditions.own),
         counted=conditions.counted(),
+        green=green if is_green else None,
         points=RULES[rule.kind].compile(rule) if isinstance(rule, PointsRule) else None,
         multiplies=_multiplication(rule) if isinstance(rule, MultiplierRule) else None,
     )

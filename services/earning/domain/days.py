@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from shared.calendar.day_facts import DayFacts, DayTest
 from shared.calendar.lunar_dates import LunarDate, LunarPeriod, in_lunar_period, on_lunar_dates
 from shared.calendar.market_day import gregorian_market, lunar_market, weekday_market
-from shared.calendar.member_day import on_dates
 from shared.calendar.statutory import on_adjusted_workday, on_day_off, on_statutory_holiday, on_workday
+from shared.programs.day_pattern import falls_on
 from shared.programs.days import DayPattern, Period
 from shared.programs.rules.conditions import LunarDayOfYear, LunarTime, Occasion, StatutoryKind
 
@@ -45,13 +45,7 @@ def on_pattern(pattern: DayPattern | None) -> DayTest:
     """Raises ValueError where there is none."""
     if pattern is None:
         raise ValueError("a rule means the member day, and the program names none; add member_day to the pack")
-    if pattern.days_of_month is not None:
-        return gregorian_market(pattern.days_of_month)
-    if pattern.weekdays is not None:
-        return weekday_market(pattern.weekdays)
-    if pattern.lunar_days is not None:
-        return lunar_market(pattern.lunar_days)
-    return on_dates(pattern.dates or ())
+    return falls_on(pattern)
 
 
 def _within(periods: Sequence[Period]) -> DayTest:

@@ -21,12 +21,12 @@ from services.earning.domain.caps import capped
 from services.earning.domain.compiled_rule import CompiledRule
 from services.earning.domain.conditions import Named, SpendTest
 from services.earning.domain.facts import EarnFacts
-from services.earning.domain.largest_remainder import largest_remainder
 from services.earning.domain.multiply import Given, Multiplier, multiply
 from services.earning.domain.notes import Notes
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.sieve import Rules
 from services.earning.domain.why import why
+from shared.programs.largest_remainder import largest_remainder
 
 
 class _OfARule(Protocol):
@@ -81,6 +81,8 @@ def _applying(
         admitted &= sieve.of(only)
     for rule in sieve.chosen(admitted):
         own = basket.bases if rule.counted is None else _own(rule.place, lines, basket.bases)
+        if rule.green is not None and not any(own := _green(rule, own, basket, facts)):
+            continue
         if rule.own and not _holds(rule.own, sum(own)):
             continue
         if rule.points is None:
@@ -106,6 +108,21 @@ def _own(place: int, lines: Sequence[Rules], bases: Sequence[int]) -> Sequence[i
     return [basis if counted & bit else 0 for counted, basis in zip(lines, bases)]  # noqa: B905 - dear, and alike by now
 
 
+def own_lines(rule: CompiledRule, basket: Basket, facts: EarnFacts) -> Sequence[int]:
+    """The basis of each line that the rule counts, 0 elsewhere, without the sieve."""
+    own = basket.bases if rule.counted is None else rule.counted(basket)
+    return _green(rule, own, basket, facts)
+
+
+def _green(rule: CompiledRule, own: Sequence[int], basket: Basket, facts: EarnFacts) -> Sequence[int]:
+    """Of a green rule's lines those under a good certificate (C12)."""
+    if rule.green is None:
+        return own
+    if facts.day is None:
+        raise ValueError(f"rule {rule.rule_id} is green, and the facts of this decision do not have the day")
+    return rule.green(basket, own, facts.day.day)
+
+
 def _holds(tests: Sequence[SpendTest], spent: int) -> bool:
     return all(holds(spent) for holds in tests)
 
@@ -126,7 +143,7 @@ def _note(
         elif ended_by is not None:
             notes.why_not[rule.rule_id] = why("rule {rule} applied before it and ends the evaluation", rule=ended_by)
         else:
-            own = basket.bases if rule.counted is None else rule.counted(basket)
+            own = own_lines(rule, basket, facts)
             if rule.points is not None:
                 notes.before_caps[rule.rule_id] = rule.points(own, basket)[0]
             if rule.rule_id not in applying:
@@ -146,6 +163,8 @@ def _why_not(rule: CompiledRule, basket: Basket, facts: EarnFacts, own: Sequence
     if refused:
         notes.before_caps.pop(rule.rule_id, None)
         return refused
+    if rule.green is not None and not any(own):
+        return why("no line that it counts is under a green certificate that is good on the day")
     if rule.points is None:
         return why("no line that it counts earns")
     before_caps = notes.before_caps[rule.rule_id]

@@ -8,7 +8,7 @@ from services.earning.domain.basket import Basket, shipping_line_id
 from services.earning.domain.compiled_rule import CompiledRule, Multiplication
 from services.earning.domain.cost import award_cost
 from services.earning.domain.earn import Award, awards_of, basket_of, out_of_scope
-from services.earning.domain.evaluate import evaluate, failing
+from services.earning.domain.evaluate import evaluate, failing, own_lines
 from services.earning.domain.explain_conditions import conditions_of
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.multiply import Given
@@ -103,7 +103,7 @@ def _first_failing(rule: CompiledRule, facts: EarnFacts) -> int:
 def _rule(
     basket: Basket, facts: EarnFacts, rule: CompiledRule, points: Sequence[int] | None, notes: Notes
 ) -> dict[str, object]:
-    own = basket.bases if rule.counted is None else rule.counted(basket)
+    own = own_lines(rule, basket, facts)
     names = [line.line_id for line in basket.purchase.lines]
     if len(basket.bases) > len(names):
         names.append(shipping_line_id(basket.purchase))
@@ -143,6 +143,7 @@ def _multiplied(rule: CompiledRule, does: Multiplication, notes: Notes) -> dict[
     worked = notes.worked.get(rule.rule_id)
     points = 0 if worked is None else worked.points
     return {
+        "green": rule.green is not None,
         "factor": {"numerator": does.numerator, "denominator": does.denominator},
         "of_rules": None if does.of_rules is None else sorted(does.of_rules),
         "points_worked_on": points,

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from services.earning.domain.basket import Basket
 from services.earning.domain.compiled_rule import CompiledRule
+from services.earning.domain.conditions import Conditions
 from services.earning.domain.facts import EarnFacts
 
 Told = dict[str, object]
@@ -16,7 +17,7 @@ def conditions_of(rule: CompiledRule, basket: Basket, facts: EarnFacts, own: Seq
     """
     conditions = rule.conditions
     return [
-        *_of_day(rule, facts),
+        *_of_day(conditions, facts),
         *(_told(name, holds(facts), _of_member(name, facts)) for name, holds in conditions.member),
         *(_told(name, holds(basket.purchase), _of_till(name, basket)) for name, holds in conditions.receipt),
         *(_told(name, holds(sum(basket.bases)), sum(basket.bases)) for name, holds in conditions.whole),
@@ -25,13 +26,21 @@ def conditions_of(rule: CompiledRule, basket: Basket, facts: EarnFacts, own: Seq
     ]
 
 
+def conditions_of_occasion(conditions: Conditions, facts: EarnFacts) -> list[Told]:
+    """The same of a rule that judges no receipt."""
+    return [
+        *_of_day(conditions, facts),
+        *(_told(name, holds(facts), _of_member(name, facts)) for name, holds in conditions.member),
+    ]
+
+
 def _told(name: str, holds: bool | None, saw: object) -> Told:
     return {"name": name, "holds": holds, "saw": saw}
 
 
-def _of_day(rule: CompiledRule, facts: EarnFacts) -> Iterator[Told]:
+def _of_day(conditions: Conditions, facts: EarnFacts) -> Iterator[Told]:
     day, open_still = facts.day, True
-    for name, holds in rule.conditions.day:
+    for name, holds in conditions.day:
         if day is None or not open_still:
             yield _told(name, None, None)
             continue

@@ -16,9 +16,9 @@ import msgspec
 from services.earning.domain.caps import capped
 from services.earning.domain.compiled_rule import CompiledRule, Multiplication
 from services.earning.domain.facts import EarnFacts
-from services.earning.domain.largest_remainder import largest_remainder
 from services.earning.domain.notes import Notes, Worked
 from services.earning.domain.rules.rate import rounded
+from shared.programs.largest_remainder import largest_remainder
 from shared.programs.rules import Combine
 
 

@@ -9,6 +9,7 @@ from services.earning.domain.asked import Asking, FactsAsked, asked_by
 from services.earning.domain.compiled_occasion import CompiledOccasion, compile_occasion
 from services.earning.domain.compiled_rule import CompiledRule, compile_rule
 from services.earning.domain.facts import Counter
+from services.earning.domain.green import compile_green
 from services.earning.domain.rules.material import Tariff, compile_material
 from services.earning.domain.rules.rate import PlainRate, compile_plain_rate
 from services.earning.domain.sieve import Sieve
@@ -72,7 +73,8 @@ class CompiledProgram:
     `rules` are the enabled ones of receipts in order of evaluation, `sieve` finds those that may count. `plain`: the
     same as groups, if they are rates that nothing else touches, so that each stands for itself; else None. `caps`: of
     the rules that have some; `member_windows` and `campaigns`: over what they count. `occasions`: rules of sign-ups,
-    birthdays and activities, in order of evaluation.
+    birthdays and activities, in order of evaluation. `as_claimed`: the same program if every line were as green as it
+    claims, where it has green multipliers; only to tell what a refused claim would have given (C12).
     """
 
     pack: ProgramPack
@@ -92,6 +94,7 @@ class CompiledProgram:
     caps: Mapping[str, tuple[Cap, ...]]
     cap_points: Mapping[Counter, int]
     member_windows: frozenset[CapWindow]
+    as_claimed: "CompiledProgram | None"
     tiers: TierTerms | None
     campaigns: bool
     asks: FactsAsked
@@ -109,9 +112,10 @@ class CompiledProgram:
         return self.sieve.chosen(self.sieve.on(day))
 
 
-def compile_program(pack: ProgramPack) -> CompiledProgram:
+def compile_program(pack: ProgramPack, *, trusting_claims: bool = False) -> CompiledProgram:
     zone = ZoneInfo(pack.time_zone)
-    rules = _rules(pack)
+    rules = _rules(pack, trusting_claims)
+    has_green = any(rule.green is not None for rule in rules)
     occasions = _occasions(pack)
     caps = _caps(rules) | _caps(occasions)
     windows = frozenset(cap.per for of_rule in caps.values() for cap in of_rule)
@@ -134,6 +138,7 @@ def compile_program(pack: ProgramPack) -> CompiledProgram:
         tiers=None if pack.tiers is None else tier_terms(pack.tiers),
         cap_points={(rule_id, cap.per): cap.points for rule_id, of_rule in caps.items() for cap in of_rule},
         member_windows=windows - {"transaction", "campaign"},
+        as_claimed=compile_program(pack, trusting_claims=True) if has_green and not trusting_claims else None,
         campaigns="campaign" in windows,
         asks=asked_by(rules),
         occasions=occasions,
@@ -147,10 +152,11 @@ def compile_program(pack: ProgramPack) -> CompiledProgram:
     )
 
 
-def _rules(pack: ProgramPack) -> tuple[CompiledRule, ...]:
+def _rules(pack: ProgramPack, trusting_claims: bool) -> tuple[CompiledRule, ...]:
+    green = compile_green(pack.green_certificates, trusted=trusting_claims) if pack.green_certificates else None
     of_receipts = [rule for rule in pack.rules if isinstance(rule, ReceiptRule) and rule.enabled]
     of_receipts.sort(key=lambda rule: (-rule.priority, rule.rule_id))
-    return tuple(compile_rule(place, rule, pack.member_day) for place, rule in enumerate(of_receipts))
+    return tuple(compile_rule(place, rule, pack.member_day, green) for place, rule in enumerate(of_receipts))
 
 
 def _occasions(pack: ProgramPack) -> tuple[CompiledOccasion, ...]:

@@ -8,7 +8,9 @@ from typing import Literal
 from services.earning.domain.basis import POINTS_SALE_CATEGORIES
 from services.earning.domain.cost import award_cost
 from services.earning.domain.earn import Award
+from services.earning.domain.licence import refusal_by_licence
 from services.earning.domain.program import CompiledBudget
+from services.earning.domain.refused_green import RefusedGreen
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.events.reason_codes import ReasonCode, describe
 from shared.events.recycling_collected import RecyclingCollected
@@ -28,10 +30,11 @@ def of_purchase(
     pack: ProgramPack,
     share_minor: int,
     repeats: int,
+    green: RefusedGreen,
 ) -> list[Told]:
     """In the order in which they are asked. `code`: why it was declined, if it was; `repeats`: how often it came again.
 
-    `share_minor` was paid with points or vouchers.
+    `share_minor` was paid with points or vouchers; `green`: claims of certificates that were refused.
     """
     sold = sorted({line.category for line in purchase.lines if line.category in POINTS_SALE_CATEGORIES})
     return [
@@ -39,7 +42,14 @@ def of_purchase(
         _told(ReasonCode.LISTED_PARTY, "refused" if listed else "kept", listed=listed),
         _told(ReasonCode.POINTS_SALE_PROHIBITED, "refused" if sold else "kept", categories=sold),
         _age(event_time, arrival, pack),
+        _licence(event_time, pack),
         _told(ReasonCode.DUPLICATE_EARN, "refused" if repeats else "kept", repeats=repeats),
+        _told(
+            ReasonCode.GREEN_CERT_INVALID,
+            "applied" if green.would else "kept",
+            lines=list(green.line_ids),
+            would_have_earned=green.would,
+        ),
         _told(ReasonCode.EARN_ON_POINTS_SPEND, "applied" if share_minor else "kept", paid_minor=share_minor),
         _earns(code),
     ]
@@ -64,6 +74,7 @@ def of_drop(
         _known(drop.member_id, code),
         _told(ReasonCode.LISTED_PARTY, "refused" if listed else "kept", listed=listed),
         _age(event_time, arrival, pack),
+        _licence(event_time, pack),
         _told(ReasonCode.EVIDENCE_MISSING, evidence, station=drop.station_id, rules_without_photo=without),
         _told(ReasonCode.WEIGHT_IMPLAUSIBLE, _is(weighing, ReasonCode.WEIGHT_IMPLAUSIBLE), grams=grams),
         _told(
@@ -91,6 +102,25 @@ def of_referral(codes: AbstractSet[str | None]) -> list[Told]:
     ]
 
 
+def of_occasion(
+    member_id: str,
+    *,
+    code: ReasonCode | None,
+    event_time: datetime,
+    arrival: datetime,
+    pack: ProgramPack,
+    is_debit: bool = False,
+) -> list[Told]:
+    """Of a sign-up, birthday, activity or correction, by the code of what was decided; a debit issues nothing."""
+    asked = (ReasonCode.LISTED_PARTY, ReasonCode.EVIDENCE_MISSING, ReasonCode.CAP_REACHED, ReasonCode.DUPLICATE_EARN)
+    return [
+        _known(member_id, code),
+        *(_told(one, _is(code, one)) for one in asked if not is_debit or one is ReasonCode.DUPLICATE_EARN),
+        *(() if is_debit else (_age(event_time, arrival, pack), _licence(event_time, pack))),
+        _earns(code),
+    ]
+
+
 def of_budgets(
     awards: Sequence[Award], granted: AbstractSet[tuple[str, str]], budgets: Mapping[str, CompiledBudget]
 ) -> Iterator[Told]:
@@ -115,6 +145,18 @@ def _age(event_time: datetime, arrival: datetime, pack: ProgramPack) -> Told:
     days, age = pack.max_event_age_days, arrival - event_time
     too_old = days != "unlimited" and age.total_seconds() > days * 86_400
     return _told(ReasonCode.EVENT_TOO_OLD, "refused" if too_old else "kept", age_days=max(0, age.days), most_days=days)
+
+
+def _licence(event_time: datetime, pack: ProgramPack) -> Told:
+    """The first of the three that refuses, else that none does: a program may need no licence."""
+    code, licence = refusal_by_licence(pack, event_time), pack.licence
+    return _told(
+        code or ReasonCode.LICENCE_MISSING,
+        "kept" if code is None else "refused",
+        business=pack.telecom_business,
+        number=None if licence is None else licence.number,
+        valid_to=None if licence is None else licence.valid_to.isoformat(),
+    )
 
 
 def _earns(code: ReasonCode | None) -> Told:

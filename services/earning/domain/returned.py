@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from services.earning.domain.largest_remainder import largest_remainder
 from shared.events.purchase_completed import PurchaseCompleted
+from shared.programs.largest_remainder import largest_remainder
 
 _NONE: Mapping[str, "ReturnedLine"] = MappingProxyType({})
 

@@ -31,6 +31,10 @@ class TierTerms:
         """0 for no tier, and for one that this version has not."""
         return 0 if tier_id is None or tier_id not in self.ids else self.ids.index(tier_id) + 1
 
+    def higher(self, tier_id: str | None, floor: str | None) -> str | None:
+        """The higher of the tier that counts and a floor; a floor this version does not know holds nobody up."""
+        return floor if self.rank_of(floor) > self.rank_of(tier_id) else tier_id
+
     def rank_at(self, counted: int) -> int:
         return bisect_right(self.thresholds, counted)
 
@@ -95,7 +99,7 @@ class Standing:
 
 
 NO_TIER = Standing()
-Reason = Literal["qualified", "renewed", "validity_ended", "refunded"]
+Reason = Literal["qualified", "renewed", "validity_ended", "refunded", "floor"]
 
 
 def at_its_end(standing: Standing, terms: TierTerms, count: Count) -> Standing:

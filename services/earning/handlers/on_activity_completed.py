@@ -87,7 +87,7 @@ def _refusal(delivered: Delivered, done: ActivityCompleted, judging: _Judging, d
     code = refusal_of_deed(
         event_time=delivered.required_event.time,
         arrival=delivered.arrival,
-        registered=member is not None,
+        registered=member is not None and member.is_open_at(delivered.required_event.time),
         listed=member is not None and member.listed_party,
         pack=judging.program.pack,
     )

@@ -57,7 +57,7 @@ def _judge(delivered: Delivered, reached: BirthdayReached, desk: EarningDesk) ->
     code = refusal_of_deed(
         event_time=event.time,
         arrival=delivered.arrival,
-        registered=member is not None,
+        registered=member is not None and member.is_open_at(event.time),
         listed=member is not None and member.listed_party,
         pack=program.pack,
     )

@@ -1,8 +1,9 @@
-"""`correction.requested`: two persons agreed on a credit; it is granted once, out of the budget line they named."""
+"""`correction.requested`: two persons agreed on a credit, granted once out of their budget line; or on a debit."""
 
 from typing import cast
 from uuid import UUID
 
+from services.earning.decide.debit import book_debit
 from services.earning.decide.decline import GRANTS, SOURCE, decide, tell_declined
 from services.earning.decide.occasion import program_at
 from services.earning.decide.route import forward_if_misplaced, require_own, require_program, wait_for_turn
@@ -11,7 +12,7 @@ from services.earning.domain.cost import award_cost
 from services.earning.domain.eligibility import refusal_of_deed
 from services.earning.domain.program import CompiledProgram
 from services.earning.occasions import OccasionEntry, key_of_correction
-from shared.events.cloudevent import Rejected, derived_id
+from shared.events.cloudevent import derived_id
 from shared.events.correction_requested import CorrectionRequested
 from shared.events.event import Money
 from shared.events.fields import PointsClass
@@ -28,8 +29,6 @@ def on_correction_requested(delivered: Delivered, desk: EarningDesk) -> Fate:
     """Grant, or decline with a code. Corrected points are not earned: no tier, no cap counts them."""
     asked = cast(CorrectionRequested, delivered.required_event.data)
     require_own(delivered)
-    if asked.points <= 0:
-        raise Rejected(ReasonCode.PART_NOT_BUILT, "Points can be credited only; a debit is not built yet.", ())
     require_program(desk, asked.program_id)
     member = (asked.program_id, asked.member_id)
     if (fate := forward_if_misplaced(delivered, desk, member_key(*member))) is not None:
@@ -37,16 +36,24 @@ def on_correction_requested(delivered: Delivered, desk: EarningDesk) -> Fate:
     if (fate := wait_for_turn(delivered, desk, *member)) is not None:
         return fate
     program = program_at(delivered.required_event, asked.program_id, desk)
-    code = ReasonCode.PROGRAM_NOT_IN_FORCE if program is None else _refusal(delivered, asked, program, desk)
-    if code is None and program is not None:
-        code = _grant(delivered, asked, program, desk)
+    code: ReasonCode | None = ReasonCode.PROGRAM_NOT_IN_FORCE
+    if program is not None:
+        book = _credit if asked.points > 0 else book_debit
+        code = book(delivered, asked, program, desk)
     if code is None:
-        decide(delivered, desk, "granted")
+        decide(delivered, desk, "granted" if asked.points > 0 else "debited")
     else:
-        version = None if program is None else program.version
-        tell_declined(delivered, desk, code, would_have_earned=asked.points, rule_version=version)
-        decide(delivered, desk, "declined", code=code, would_have_earned=asked.points)
+        version, would = None if program is None else program.version, max(0, asked.points)
+        tell_declined(delivered, desk, code, would_have_earned=would, rule_version=version)
+        decide(delivered, desk, "declined", code=code, would_have_earned=would)
     return Fate.APPLIED
+
+
+def _credit(
+    delivered: Delivered, asked: CorrectionRequested, program: CompiledProgram, desk: EarningDesk
+) -> ReasonCode | None:
+    code = _refusal(delivered, asked, program, desk)
+    return _grant(delivered, asked, program, desk) if code is None else code
 
 
 def _refusal(
@@ -58,7 +65,7 @@ def _refusal(
     return refusal_of_deed(
         event_time=delivered.required_event.time,
         arrival=delivered.arrival,
-        registered=member is not None,
+        registered=member is not None and member.is_open_at(delivered.required_event.time),
         listed=member is not None and member.listed_party,
         pack=program.pack,
     )

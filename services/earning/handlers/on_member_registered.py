@@ -9,6 +9,7 @@ from services.earning.decide.sign_up import is_granted, reward_joining, reward_v
 from services.earning.desk import EarningDesk, MemberEntry
 from shared.events.keys import member_key
 from shared.events.member_registered import MemberRegistered
+from shared.events.reason_codes import ReasonCode
 from shared.runtime.batch import Delivered, Fate
 
 
@@ -23,6 +24,9 @@ def on_member_registered(delivered: Delivered, desk: EarningDesk) -> Fate:
     known = desk.members.get(member)
     if known is None:
         desk.members[member] = MemberEntry(profile.registered_at, profile.phone_verified, profile.listed_party)
+    elif not known.is_open_at(delivered.required_event.time):
+        decide(delivered, desk, "declined", code=ReasonCode.ISSUE_TO_UNSPECIFIED)  # closed for good
+        return Fate.APPLIED
     else:
         known.registered_at = min(known.registered_at, profile.registered_at)
     enter_profile(delivered, profile, desk)

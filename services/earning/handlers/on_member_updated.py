@@ -23,7 +23,7 @@ def on_member_updated(delivered: Delivered, desk: EarningDesk) -> Fate:
     if (fate := wait_for_turn(delivered, desk, *member)) is not None:
         return fate
     known = desk.members.get(member)
-    if known is None:
+    if known is None or not known.is_open_at(delivered.required_event.time):
         decide(delivered, desk, "declined", code=ReasonCode.ISSUE_TO_UNSPECIFIED)
         return Fate.APPLIED
     enter_profile(delivered, profile, desk)

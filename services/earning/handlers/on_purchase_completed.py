@@ -11,11 +11,12 @@ from services.earning.decide.route import forward_if_misplaced, require_program,
 from services.earning.decide.take_back import settle_claims
 from services.earning.decide.tiers import note_progress, spent_on, tier_at
 from services.earning.desk import EarningDesk, LineEntry, MemberEntry, ReceiptEntry, key_of_receipt, reference
-from services.earning.domain.earn import earn
+from services.earning.domain.earn import Award, earn
 from services.earning.domain.eligibility import refusal_of
 from services.earning.domain.facts import NOTHING_USED, EarnFacts
 from services.earning.domain.gather_facts import gather_facts
 from services.earning.domain.program import CompiledProgram
+from services.earning.domain.refused_green import refused_green
 from services.earning.domain.returned import NOTHING_RETURNED
 from shared.calendar.unpublished import CalendarYearUnpublishedError
 from shared.events.cloudevent import Rejected
@@ -137,12 +138,12 @@ def _judge(
         return
     program = judging.program
     receipt.rule_version, receipt.facts = program.version, judging.facts
-    awards = earn(purchase, NOTHING_RETURNED, receipt.facts, program)
+    member, awards = _member(purchase, desk), earn(purchase, NOTHING_RETURNED, receipt.facts, program)
     code = refusal_of(
         purchase,
         event_time=event.time,
         arrival=delivered.arrival,
-        registered=_member(purchase, desk) is not None,
+        registered=member is not None and member.is_open_at(event.time),
         facts=receipt.facts,
         pack=program.pack,
     )
@@ -166,17 +167,37 @@ def _judge(
             rule_version=program.version,
             purpose=f"declined/{award.points_class}/{award.budget_id}",
         )
+    green = 0 if program.as_claimed is None else _refuse_green(delivered, purchase, judging, awards, desk)
+    partly = ReasonCode.BUDGET_EXHAUSTED if refused else ReasonCode.GREEN_CERT_INVALID if green else None
     receipt.outcome = "granted" if receipt.grants else "declined"
-    receipt.code = ReasonCode.BUDGET_EXHAUSTED.value if refused else None
+    receipt.code = None if partly is None else partly.value
     decide(
         delivered,
         desk,
         receipt.outcome,
-        code=ReasonCode.BUDGET_EXHAUSTED if refused else None,
-        would_have_earned=sum(award.points for award in refused),
+        code=partly,
+        would_have_earned=sum(award.points for award in refused) + green,
         receipt_key=receipt.receipt_key,
         correlation_id=reference(event),
     )
+
+
+def _refuse_green(
+    delivered: Delivered, purchase: PurchaseCompleted, judging: _Judging, awards: tuple[Award, ...], desk: EarningDesk
+) -> int:
+    """Tell what lines would have earned that claim a green certificate which is not good (C12)."""
+    refused = refused_green(purchase, judging.facts, judging.program, awards)
+    if refused.would:
+        tell_declined(
+            delivered,
+            desk,
+            ReasonCode.GREEN_CERT_INVALID,
+            would_have_earned=refused.would,
+            rule_version=judging.program.version,
+            purpose="declined/green",
+            detail=f"No green certificate that is good on the day covers line {', '.join(refused.line_ids)[:400]}.",
+        )
+    return refused.would
 
 
 def _why_nothing(purchase: PurchaseCompleted, facts: EarnFacts, program: CompiledProgram) -> ReasonCode:

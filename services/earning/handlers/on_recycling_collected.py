@@ -75,7 +75,7 @@ def _judge(delivered: Delivered, drop: RecyclingCollected, entry: DropEntry, des
     code = refusal_of_deed(
         event_time=event.time,
         arrival=delivered.arrival,
-        registered=member is not None,
+        registered=member is not None and member.is_open_at(event.time),
         listed=member is not None and member.listed_party,
         pack=version.pack,
     ) or refusal_of_weighing(drop, business_day(event.time, program.zone), program.stations)

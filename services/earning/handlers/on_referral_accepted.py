@@ -7,7 +7,7 @@ from services.earning.decide.referral import qualify
 from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
 from services.earning.deeds import ReferralEntry, key_of_referral
 from services.earning.desk import EarningDesk, MemberKey
-from services.earning.domain.eligibility import refusal_of_deed
+from services.earning.domain.eligibility import refusal_of_member
 from shared.events.keys import member_key
 from shared.events.reason_codes import ReasonCode
 from shared.events.referral_accepted import ReferralAccepted
@@ -41,10 +41,10 @@ def _refusal(delivered: Delivered, accepted: ReferralAccepted, desk: EarningDesk
     member = desk.members.get((accepted.program_id, accepted.invitee_id))
     if member is not None and member.referral is not None:
         return ReasonCode.DUPLICATE_EARN
-    return refusal_of_deed(
+    return refusal_of_member(
         event_time=event.time,
         arrival=delivered.arrival,
-        registered=member is not None,
+        registered=member is not None and member.is_open_at(event.time),
         listed=member is not None and member.listed_party,
         pack=version.pack,
     )

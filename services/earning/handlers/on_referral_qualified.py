@@ -8,6 +8,7 @@ from services.earning.decide.route import forward_if_misplaced, require_own, req
 from services.earning.deeds import RewardEntry, key_of_referral
 from services.earning.desk import EarningDesk, MemberEntry
 from services.earning.domain.earn_referral import earn_referral
+from services.earning.domain.licence import refusal_by_licence
 from shared.events.keys import member_key
 from shared.events.reason_codes import ReasonCode
 from shared.events.referral_qualified import ReferralQualified
@@ -69,6 +70,8 @@ def _issue(
     award = None if program is None else earn_referral("inviter", program)
     if program is None or award is None:
         return ReasonCode.NO_QUALIFYING_TRANSACTION
+    if (unlicensed := refusal_by_licence(program.pack, qualified.qualified_at)) is not None:
+        return unlicensed
     deed = Deed(
         program=program,
         member_id=qualified.member_id,

@@ -17,6 +17,7 @@ from shared.events.points_declined import PointsDeclined
 from shared.events.points_granted import PointsGranted
 from shared.events.reason_codes import ReasonCode
 from shared.events.tier_changed import TierChanged
+from shared.events.voucher_requested import VoucherRequested
 from shared.programs.expiry import business_day
 from shared.runtime.postgres import Pool
 
@@ -78,6 +79,8 @@ class Tally:
             at = datetime.fromisoformat(event["time"])
             if type_ == PointsGranted.TYPE:
                 self._granted(event["data"], at)
+            elif type_ == VoucherRequested.TYPE:
+                self._voucher_given(event["data"], at)
             elif type_ == PointsClawedBack.TYPE:
                 self._clawed_back(event["data"], at, *origins[event["data"]["grant_id"]])
             elif type_ == PointsDeclined.TYPE:
@@ -109,6 +112,14 @@ class Tally:
         for line in data.get("lines", ()):
             for rule in line["rules"]:
                 self.by_rule[rule["rule_id"]] += rule["points"]
+
+    def _voucher_given(self, data: dict[str, Any], at: datetime) -> None:
+        """Its cost stays, whatever becomes of it."""
+        cost = data["expected_cost"]["amount_minor"]
+        if self._counts(at):
+            self._spent(data["budget_id"], at, cost)
+        else:
+            self.cost_before[data["budget_id"]] += cost
 
     def _clawed_back(self, data: dict[str, Any], at: datetime, budget_id: str, merchant_id: str | None) -> None:
         if not self._counts(at):

@@ -1,10 +1,14 @@
 """Budget lines and their slices: reserved per partition in small transactions, spent inside the save (C04)."""
 
+import structlog
+
 from services.earning.store.escrow import Escrow
 from shared.events.topics import load_topics
 from shared.programs.versions import ProgramVersion
 from shared.runtime.postgres import Connection
 
+log = structlog.get_logger()
+_KNOWN = "SELECT budget_id, approved_minor FROM budget WHERE program_id = $1 AND budget_id = ANY($2::text[])"
 BUDGETS = Escrow(
     lock="SELECT remainder_minor FROM budget WHERE program_id = $1 AND budget_id = $2 FOR UPDATE",
     reserve="""
@@ -29,8 +33,23 @@ BUDGETS = Escrow(
 
 
 async def adopt_budgets(connection: Connection, version: ProgramVersion) -> None:
-    """Enter the budget lines a version names first; an amount once approved is never changed by a later version."""
+    """Enter the budget lines a version names first; an amount once approved is never changed by a later version.
+
+    `program apply` refuses such a version where the line is in those it replaces; one that came another way is loud.
+    """
     budgets = version.pack.budgets
+    approved = {budget.budget_id: budget.approved_minor for budget in budgets}
+    for known in await connection.fetch(_KNOWN, version.program_id, list(approved)):
+        if known["approved_minor"] != approved[known["budget_id"]]:
+            log.warning(
+                "a version changes what was approved for a budget; the first amount stands: give more money a line of "
+                "its own",
+                program=version.program_id,
+                version=version.version,
+                budget=known["budget_id"],
+                stands=known["approved_minor"],
+                written=approved[known["budget_id"]],
+            )
     await connection.execute(
         """
         INSERT INTO budget (program_id, budget_id, approved_minor, remainder_minor, approver, document)

@@ -1,9 +1,11 @@
 """Corrections of balances as operators ask for them and decide them: each step in one transaction."""
 
 from typing import Any, Literal
+from uuid import UUID
 
 import asyncpg
 
+from services.earning.decide.debit import id_of_debit
 from services.earning.decide.route import OWN_SOURCE
 from shared.events.cloudevent import event_key
 from shared.runtime.batch import Outgoing
@@ -21,7 +23,8 @@ SELECT c.*, d.outcome, d.code,
  WHERE c.program_id = $1 AND c.correction_id = $2
 """
 WAITING = """
-SELECT correction_id, member_id, points, budget_id, reason, evidence, requested_by, requested_at FROM correction
+SELECT correction_id, member_id, points, may_leave_deficit, budget_id, reason, evidence, requested_by, requested_at
+  FROM correction
  WHERE program_id = $1 AND state = 'requested' ORDER BY requested_at LIMIT 500
 """
 LOCK = """
@@ -29,13 +32,14 @@ SELECT *, service_now() AS now FROM correction
  WHERE program_id = $1 AND correction_id = $2 FOR NO KEY UPDATE
 """
 _INSERT = """
-INSERT INTO correction (program_id, correction_id, member_id, points, budget_id, reason, evidence, requested_by,
-                        requested_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, service_now())
+INSERT INTO correction (program_id, correction_id, member_id, points, budget_id, reason, evidence,
+                        may_leave_deficit, requested_by, requested_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, service_now())
 ON CONFLICT DO NOTHING RETURNING requested_at
 """
 _DECIDE = """
-UPDATE correction SET state = $3, decided_by = $4, note = $5, decided_at = $6, event_id = $7, event_key = $8
+UPDATE correction
+   SET state = $3, decided_by = $4, note = $5, decided_at = $6, event_id = $7, event_key = $8, debit_id = $9
  WHERE program_id = $1 AND correction_id = $2
 """
 _STEP = """
@@ -59,7 +63,10 @@ async def is_member(pool: Pool, program_id: str, member_id: str) -> bool:
 
 
 async def request(pool: Pool, values: tuple[object, ...], person: str, reason: str) -> bool:
-    """Enter a request: program, correction, member, points, budget, reason, evidence. False where its id is taken."""
+    """Enter a request: program, correction, member, points, budget, reason, evidence, may leave a deficit.
+
+    False where its id is taken.
+    """
     async with pool.acquire() as connection, connection.transaction():
         requested_at = await connection.fetchval(_INSERT, *values, person)
         if requested_at is not None:
@@ -72,7 +79,10 @@ async def settle(
 ) -> None:
     """Write the decision on a locked correction, its step and its event."""
     key, now = (row["program_id"], row["correction_id"]), row["now"]
-    names = (None, None) if told is None else (told.event_id, event_key(OWN_SOURCE, str(told.event_id)))
+    names: tuple[UUID | None, ...] = (None, None, None)
+    if told is not None:
+        told_id = str(told.event_id)
+        names = (told.event_id, event_key(OWN_SOURCE, told_id), None if row["points"] > 0 else id_of_debit(told_id))
     await connection.execute(_DECIDE, *key, state, person, note, now, *names)
     await connection.execute(_STEP, *key, state, person, note, now)
     if told is not None:

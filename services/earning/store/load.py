@@ -161,6 +161,7 @@ def fill_desk(desk: EarningDesk, row: Mapping[str, Any]) -> None:
             stored["birth_month_day"],
             stored["organisation_id"],
             frozenset(stored["segments"] or ()),
+            stored["closed_at"] and datetime.fromisoformat(stored["closed_at"]),
         )
     for stored in _rows(row["drops"]):
         drop = drop_of(stored["drop"], stored["grants"] or [], stored["rejections"] or [])

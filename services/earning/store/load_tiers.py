@@ -10,7 +10,7 @@ import orjson
 from services.earning.desk import MemberKey, key_of_receipt
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.tiers import Holding, Standing
-from services.earning.tier_book import Progress, TierBook, TierEntry
+from services.earning.tier_book import Progress, TierBook, TierEntry, TierFloor
 from shared.programs.expiry import business_day
 from shared.runtime.batch import Delivered
 
@@ -113,5 +113,7 @@ def _entry(stored: Mapping[str, Any] | None, days: Sequence[Any], history: Seque
             for tier_id, reached, until, counted in stored["holdings"]
         )
         entry.standing = Standing(holdings, stored["in_grace"])
+        if stored["floor"] is not None:
+            entry.floor = TierFloor(stored["floor"], datetime.fromisoformat(stored["floor_since"]))
         entry.due_at = None if stored["due_at"] is None else datetime.fromisoformat(stored["due_at"])
     return entry

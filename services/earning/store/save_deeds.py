@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from uuid import UUID
 
+import msgspec
 import orjson
 
 from services.earning.deeds import DropEntry, ReferralEntry, RejectionEntry, RewardEntry
@@ -73,14 +74,18 @@ DEED_PARTS = (
         "referral_rows",
         """
         INSERT INTO referral (referral_key, program_id, invitee_id, inviter_id, event_key, event_source, event_id,
-                              event_time, state, receipt_key, qualified_id, reversed_id)
+                              event_time, state, receipt_key, qualified_id, reversed_id, voucher_request_id,
+                              voucher_id, voucher_budget_id, voucher_cost_minor, voucher_recall_id)
         SELECT referral_key, program_id, invitee_id, inviter_id, event_key, event_source, event_id,
-               instant(event_time), state, receipt_key, qualified_id, reversed_id
+               instant(event_time), state, receipt_key, qualified_id, reversed_id, voucher_request_id, voucher_id,
+               voucher_budget_id, voucher_cost_minor, voucher_recall_id
           FROM gate, unnest(:referrals::referral_row[])
          ORDER BY referral_key
         ON CONFLICT (referral_key) DO UPDATE
            SET state = excluded.state, receipt_key = excluded.receipt_key, qualified_id = excluded.qualified_id,
-               reversed_id = excluded.reversed_id
+               reversed_id = excluded.reversed_id, voucher_request_id = excluded.voucher_request_id,
+               voucher_id = excluded.voucher_id, voucher_budget_id = excluded.voucher_budget_id,
+               voucher_cost_minor = excluded.voucher_cost_minor, voucher_recall_id = excluded.voucher_recall_id
         """,
     ),
     Part(
@@ -182,7 +187,7 @@ def _grant_row(grant: GrantEntry, origin: Origin, program_id: str, member_id: st
         grant.clawed_back,
         grant.cost_minor,
         grant.cost_returned_minor,
-        orjson.dumps(grant.lines).decode(),
+        grant_lines(grant),
         grant.rule_version,
         microseconds(grant.event_time),
         maybe_microseconds(grant.available_at),
@@ -190,6 +195,11 @@ def _grant_row(grant: GrantEntry, origin: Origin, program_id: str, member_id: st
         grant.correlation_id,
         occasion_key,
     )
+
+
+def grant_lines(grant: GrantEntry) -> str:
+    """Its lines as they are stored."""
+    return msgspec.json.encode(grant.lines).decode()
 
 
 def _drop_row(drop: DropEntry) -> tuple[object, ...]:
@@ -244,7 +254,15 @@ def _referral_row(referral: ReferralEntry) -> tuple[object, ...]:
         referral.receipt_key,
         referral.qualified_id,
         referral.reversed_id,
+        *_voucher(referral),
     )
+
+
+def _voucher(referral: ReferralEntry) -> tuple[object, ...]:
+    given = referral.voucher
+    if given is None:
+        return (None,) * 5
+    return given.request_id, given.voucher_id, given.budget_id, given.cost_minor, given.recall_id
 
 
 def _reward_row(reward: RewardEntry) -> tuple[object, ...]:

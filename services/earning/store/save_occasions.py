@@ -12,9 +12,9 @@ OCCASION_PARTS = (
         "occasion_rows",
         """
         INSERT INTO occasion (occasion_key, program_id, member_id, kind, event_key, event_time, outcome, rule_version,
-                              facts, activity_id, organisation_id, evidence_sha256)
+                              facts, activity_id, organisation_id, evidence_sha256, cap_uses)
         SELECT occasion_key, program_id, member_id, kind, event_key, instant(event_time), outcome, rule_version,
-               facts::json, activity_id, organisation_id, evidence_sha256
+               facts::json, activity_id, organisation_id, evidence_sha256, cap_uses::json
           FROM gate, unnest(:occasions::occasion_row[])
          ORDER BY occasion_key
         """,
@@ -24,10 +24,10 @@ OCCASION_PARTS = (
         """
         UPDATE occasion AS o
            SET outcome = c.outcome, event_key = c.event_key, event_time = c.event_time, facts = c.facts::json,
-               revision = o.revision + 1
+               cap_uses = c.cap_uses::json, revision = o.revision + 1
           FROM gate, unnest(:oc_key::uuid[], :oc_outcome::text[], :oc_event::uuid[], :oc_time::timestamptz[],
-                            :oc_facts::text[], :oc_revision::integer[])
-               AS c (occasion_key, outcome, event_key, event_time, facts, revision),
+                            :oc_facts::text[], :oc_uses::text[], :oc_revision::integer[])
+               AS c (occasion_key, outcome, event_key, event_time, facts, cap_uses, revision),
                LATERAL (SELECT ctid FROM occasion WHERE occasion_key = c.occasion_key OFFSET 0) AS there
          WHERE o.ctid = there.ctid AND o.revision = c.revision
         RETURNING 1
@@ -94,6 +94,7 @@ def occasion_arguments(desk: EarningDesk) -> dict[str, object]:
         "oc_event": [entry.event_key for entry in changed],
         "oc_time": [entry.event_time for entry in changed],
         "oc_facts": [_facts(entry) for entry in changed],
+        "oc_uses": [_cap_uses(entry) for entry in changed],
         "oc_revision": [entry.revision for entry in changed],
         "ac_key": [key.uuid for key in counts],
         "ac_program": [key.program_id for key in counts],
@@ -129,7 +130,12 @@ def _occasion_row(entry: OccasionEntry) -> tuple[object, ...]:
         entry.activity_id,
         entry.organisation_id,
         entry.evidence_sha256,
+        _cap_uses(entry),
     )
+
+
+def _cap_uses(entry: OccasionEntry) -> str:
+    return orjson.dumps([[*use, points] for use, points in sorted(entry.cap_uses.items())]).decode()
 
 
 def _facts(entry: OccasionEntry) -> str:

@@ -16,21 +16,22 @@ PARTS = (
         "member_rows",
         """
         INSERT INTO member AS m (program_id, member_id, registered_at, phone_verified, listed_party, first_order,
-                                 referral_key, birth_month_day, organisation_id, segments)
+                                 referral_key, birth_month_day, organisation_id, segments, closed_at)
         SELECT program_id, member_id, registered_at, phone_verified, listed_party, first_order, referral_key,
-               birth_month_day, organisation_id, segments::json
+               birth_month_day, organisation_id, segments::json, closed_at
           FROM gate, unnest(:me_program::text[], :me_member::text[], :me_registered::timestamptz[],
                             :me_verified::boolean[], :me_listed::boolean[], :me_first_order::uuid[],
                             :me_referral::uuid[], :me_birthday::text[], :me_organisation::text[],
-                            :me_segments::text[])
+                            :me_segments::text[], :me_closed::timestamptz[])
                AS n (program_id, member_id, registered_at, phone_verified, listed_party, first_order, referral_key,
-                     birth_month_day, organisation_id, segments)
+                     birth_month_day, organisation_id, segments, closed_at)
          ORDER BY 1, 2
         ON CONFLICT (program_id, member_id) DO UPDATE
            SET registered_at = excluded.registered_at, phone_verified = excluded.phone_verified,
                listed_party = excluded.listed_party, first_order = excluded.first_order,
                referral_key = excluded.referral_key, birth_month_day = excluded.birth_month_day,
-               organisation_id = excluded.organisation_id, segments = excluded.segments
+               organisation_id = excluded.organisation_id, segments = excluded.segments,
+               closed_at = excluded.closed_at
         """,
     ),
     Part(
@@ -177,6 +178,17 @@ PARTS = (
         SELECT c.* FROM gate, unnest(:cb_id::uuid[], :cb_grant::uuid[], :cb_event::uuid[], :cb_program::text[],
                                      :cb_member::text[], :cb_refund::text[], :cb_points::bigint[],
                                      :cb_cost::bigint[]) AS c
+         ORDER BY 1
+        """,
+    ),
+    Part(
+        "tender_rows",
+        """
+        INSERT INTO tender_refund (tender_refund_id, event_key, receipt_key, program_id, member_id, authorization_id,
+                                   refund_id, amount_minor)
+        SELECT t.* FROM gate, unnest(:te_id::uuid[], :te_event::uuid[], :te_receipt::uuid[], :te_program::text[],
+                                     :te_member::text[], :te_authorization::text[], :te_refund::text[],
+                                     :te_amount::bigint[]) AS t
          ORDER BY 1
         """,
     ),

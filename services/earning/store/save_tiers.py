@@ -39,15 +39,16 @@ TIER_PARTS = (
     Part(
         "tier_rows",
         """
-        INSERT INTO member_tier (program_id, member_id, holdings, since, in_grace, due_at)
-        SELECT program_id, member_id, holdings::json, since, in_grace, due_at
+        INSERT INTO member_tier (program_id, member_id, holdings, since, in_grace, due_at, floor, floor_since)
+        SELECT program_id, member_id, holdings::json, since, in_grace, due_at, floor, floor_since
           FROM gate, unnest(:ti_program::text[], :ti_member::text[], :ti_holdings::text[], :ti_since::date[],
-                            :ti_grace::boolean[], :ti_due::timestamptz[])
-               AS n (program_id, member_id, holdings, since, in_grace, due_at)
+                            :ti_grace::boolean[], :ti_due::timestamptz[], :ti_floor::text[],
+                            :ti_floored::timestamptz[])
+               AS n (program_id, member_id, holdings, since, in_grace, due_at, floor, floor_since)
          ORDER BY 1, 2
         ON CONFLICT (program_id, member_id) DO UPDATE
            SET holdings = excluded.holdings, since = excluded.since, in_grace = excluded.in_grace,
-               due_at = excluded.due_at
+               due_at = excluded.due_at, floor = excluded.floor, floor_since = excluded.floor_since
         """,
     ),
     Part(
@@ -79,7 +80,9 @@ def tier_arguments(desk: EarningDesk) -> dict[str, object]:
         **_columns("tp", "program member day points money", [row for row in moved if row not in returned]),
         **_columns("tr", "program member day points money", returned),
         **_columns(
-            "ti", "program member holdings since grace due", [_row(*item) for item in entries if item[1].changed]
+            "ti",
+            "program member holdings since grace due floor floored",
+            [_row(*item) for item in entries if item[1].changed],
         ),
         **_columns("tc", "program member id place effective before after reason counter until", changes),
     }
@@ -89,7 +92,8 @@ def _row(member: MemberKey, entry: TierEntry) -> tuple[object, ...]:
     holdings = entry.standing.holdings
     stored = [[held.tier_id, held.reached_on, held.valid_until, held.counted] for held in holdings]
     since = min((held.reached_on for held in holdings), default=None)
-    return (*member, orjson.dumps(stored).decode(), since, entry.standing.in_grace, entry.due_at)
+    floor = (None, None) if entry.floor is None else entry.floor
+    return (*member, orjson.dumps(stored).decode(), since, entry.standing.in_grace, entry.due_at, *floor)
 
 
 def _columns(prefix: str, names: str, rows: Iterable[tuple[object, ...]]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from services.earning.deeds import DropEntry, ReferralEntry, RejectionEntry, RewardEntry
+from services.earning.deeds import DropEntry, GivenVoucherEntry, ReferralEntry, RejectionEntry, RewardEntry
 from services.earning.desk import GrantEntry, GrantLineEntry, RefundReference
 from services.earning.domain.rejection import RejectedItem
 from shared.events.recycling_collected import RecyclingCollected
@@ -113,6 +113,20 @@ def referral_of(stored: Row, grant: Row | None) -> ReferralEntry:
         maybe_uuid(stored["qualified_id"]),
         maybe_uuid(stored["reversed_id"]),
         None if grant is None else grant_of(grant),
+        voucher=_voucher(stored),
+    )
+
+
+def _voucher(stored: Row) -> GivenVoucherEntry | None:
+    request_id = maybe_uuid(stored["voucher_request_id"])
+    if request_id is None:
+        return None
+    return GivenVoucherEntry(
+        request_id,
+        stored["voucher_id"],
+        stored["voucher_budget_id"],
+        stored["voucher_cost_minor"],
+        maybe_uuid(stored["voucher_recall_id"]),
     )
 
 

@@ -11,6 +11,7 @@ from shared.events.activity_completed import ActivityCompleted
 from shared.events.birthday_reached import BirthdayReached
 from shared.events.correction_requested import CorrectionRequested
 from shared.events.event import EventData
+from shared.events.member_closed import MemberClosed
 from shared.events.member_registered import MemberRegistered
 from shared.events.member_updated import MemberUpdated
 from shared.events.purchase_completed import PurchaseCompleted
@@ -21,8 +22,18 @@ from shared.events.recycling_rejected import RecyclingRejected
 from shared.events.referral_accepted import ReferralAccepted
 from shared.events.referral_qualified import ReferralQualified
 from shared.events.referral_reversed import ReferralReversed
+from shared.events.tier_floor_requested import TierFloorRequested
 from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
+
+_OF_ONE_MEMBER = (
+    MemberUpdated,
+    MemberClosed,
+    ActivityCompleted,
+    BirthdayReached,
+    CorrectionRequested,
+    TierFloorRequested,
+)
 
 
 def load_arguments(partition: int, events: Sequence[Delivered], programs: ProgramBook) -> dict[str, object]:
@@ -79,7 +90,7 @@ class _Touched:
     def by_other(self, body: EventData) -> None:
         if isinstance(body, MemberRegistered):
             self.new.add((body.program_id, body.member_id))
-        elif isinstance(body, MemberUpdated | ActivityCompleted | BirthdayReached | CorrectionRequested):
+        elif isinstance(body, _OF_ONE_MEMBER):
             self.members.add((body.program_id, body.member_id))
         elif isinstance(body, RecyclingCollected | RecyclingRejected):
             self.members.add((body.program_id, body.member_id))

@@ -190,8 +190,12 @@ _WRONG_BUDGETS = """
 SELECT b.budget_id FROM budget b
   LEFT JOIN (SELECT program_id, budget_id, sum(reserved_minor) AS reserved, sum(spent_minor) AS spent
                FROM budget_slice GROUP BY 1, 2) s USING (program_id, budget_id)
-  LEFT JOIN (SELECT program_id, budget_id, sum(cost_minor - cost_returned_minor) AS cost
-               FROM issued_grant GROUP BY 1, 2) g USING (program_id, budget_id)
+  LEFT JOIN (SELECT program_id, budget_id, sum(cost) AS cost
+               FROM (SELECT program_id, budget_id, cost_minor - cost_returned_minor AS cost FROM issued_grant
+                      UNION ALL
+                     SELECT program_id, voucher_budget_id, voucher_cost_minor FROM referral
+                      WHERE voucher_request_id IS NOT NULL) AS costs
+              GROUP BY 1, 2) g USING (program_id, budget_id)
  WHERE b.approved_minor <> b.remainder_minor + s.reserved OR s.spent > s.reserved OR s.spent <> coalesce(g.cost, 0)
 """
 _WRONG_RECEIPTS = """

@@ -1,4 +1,5 @@
-"""Operators' corrections: one asks, another approves, earning credits once, out of the line that was named."""
+"""Operators' corrections: one asks, another approves, earning credits once, out of the line that was named,
+or tells redemption once what to debit."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -136,8 +137,8 @@ async def test_two_who_decide_at_once_make_one_decision(office: Office) -> None:
 
 async def test_what_is_asked_must_be_proved_known_and_said_alike(office: Office) -> None:
     assert code(await office.ask(evidence=None)) == (422, "EVIDENCE_MISSING")
-    assert code(await office.ask(points=-5)) == (422, "PART_NOT_BUILT")
-    assert code(await office.ask(points=0)) == (422, "PART_NOT_BUILT")
+    assert code(await office.ask(points=0)) == (422, "NO_POINTS")
+    assert code(await office.ask(may_leave_deficit=True)) == (422, "NO_DEBIT")
     assert code(await office.ask(member_id="nobody")) == (404, "NOT_FOUND")
     assert code(await office.ask(budget_id="nothing")) == (404, "NOT_FOUND")
     assert code(await office.send("POST", "/v1/programs/none/corrections", ASKED)) == (404, "NOT_FOUND")
@@ -161,6 +162,31 @@ async def test_a_credit_that_its_line_cannot_pay_or_for_a_listed_party_is_declin
     assert sorted(code or "" for _, code in found.values() if code) == ["BUDGET_EXHAUSTED", "LISTED_PARTY"]
     assert await office.earning.balances() == {}
     assert (await office.send("GET", f"{PATH}/c-1")).json()["code"] == "BUDGET_EXHAUSTED"
+    await office.earning.assert_books_hold()
+
+
+@pytest.mark.parametrize("deficit", [False, True])
+async def test_a_debit_is_told_once_and_draws_on_no_budget(office: Office, deficit: bool) -> None:
+    asked = {"points": -70, "may_leave_deficit": deficit}
+    assert code(await office.ask(**asked)) == (201, None)
+    assert code(await office.ask(points=-70, may_leave_deficit=not deficit)) == (409, "IDEMPOTENCY_KEY_REUSED")
+    assert code(await office.decide("mei")) == (409, "SECOND_PERSON_REQUIRED")
+    await office.decide("jun")
+    (row,) = await office.earning.outbox(EFFECTS)
+    await office.earning.redeliver(EFFECTS)
+    await office.earning.running.pool.execute(
+        "INSERT INTO outbox (aggregatetype, aggregateid, type, event_id, payload) VALUES ($1, $2, $3, $4, $5)",
+        *(row[name] for name in ("aggregatetype", "aggregateid", "type", "event_id", "payload")),
+    )
+    await office.earning.redeliver(EFFECTS)
+    (corrected,) = await told(office.earning, "corrected")
+    assert (corrected["points"], corrected.get("grant_id"), corrected.get("may_leave_deficit", False)) == (
+        -70, None, deficit,
+    )  # fmt: skip
+    shown = (await office.send("GET", f"{PATH}/c-1")).json()
+    (sent,) = await office.earning.outbox("points.grants.v1")
+    assert (shown["outcome"], shown["debit_id"]) == ("debited", str(sent["event_id"]))
+    assert await office.earning.balances() == {}
     await office.earning.assert_books_hold()
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.earning.domain.largest_remainder import largest_remainder
+from shared.programs.largest_remainder import largest_remainder
 
 weights_above_zero = st.lists(st.integers(0, 10**6), min_size=1, max_size=30).filter(any)
 

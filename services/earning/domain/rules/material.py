@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.earning.domain.largest_remainder import largest_remainder
 from services.earning.domain.rules.rate import rounded
 from shared.events.recycling_collected import RecyclingItem
+from shared.programs.largest_remainder import largest_remainder
 from shared.programs.pack import Factor
 from shared.programs.rules import MaterialRule
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from services.earning.domain.basket import Basket
-from services.earning.domain.largest_remainder import largest_remainder
 from services.earning.domain.rules.kind import PointsFunction
 from shared.events.purchase_completed import PurchaseCompleted
+from shared.programs.largest_remainder import largest_remainder
 from shared.programs.rules import RateRule, Rounding
 
 PlainRate = Callable[[PurchaseCompleted, Sequence[int]], Sequence[int]]
