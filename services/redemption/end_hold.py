@@ -4,8 +4,10 @@ from services.redemption.desk import Cause, Member, RedemptionDesk
 from services.redemption.domain.binding import bind, forfeit, release
 from services.redemption.domain.hold import Decision, Hold, Verdict
 from services.redemption.domain.wallet import set_off
-from services.redemption.outcomes import post_maturities, tell_set_off
-from services.redemption.told_holds import tell_forfeited, tell_held, tell_released
+from services.redemption.give_up import give_up_if_closed
+from services.redemption.outcomes import tell_set_off
+from services.redemption.post_clock import post_clock
+from services.redemption.told.holds import tell_forfeited, tell_held, tell_released
 from shared.events.cloudevent import Rejected
 from shared.events.hold_confirmed import HoldConfirmed
 from shared.events.hold_released import HoldReleased
@@ -31,7 +33,7 @@ def decide_hold(desk: RedemptionDesk, member: Member, hold_id: str, decision: De
     if hold is None:
         desk.keep(member, wallet.with_holds((Hold(hold_id, decision=decision),)))
         return Fate.APPLIED
-    post_maturities(desk, [member])
+    post_clock(desk, [member])
     end_hold(desk, member, hold_id, decision)
     return Fate.APPLIED
 
@@ -52,6 +54,7 @@ def end_hold(desk: RedemptionDesk, member: Member, hold_id: str, decision: Decis
     wallet, repaid = set_off(wallet)
     desk.keep(member, wallet)
     tell_set_off(desk, member, repaid, cause)
+    give_up_if_closed(desk, member, cause)
 
 
 def _same(stands: Decision, comes: Decision) -> bool:

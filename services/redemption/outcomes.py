@@ -34,10 +34,10 @@ def post_maturities(desk: RedemptionDesk, members: Iterable[Member]) -> None:
         wallet, told = mature(desk.wallet(member))
         desk.keep(member, wallet)
         for matured in told:
-            _tell_matured(desk, member, matured)
+            tell_matured(desk, member, matured)
 
 
-def _tell_matured(desk: RedemptionDesk, member: Member, matured: Matured) -> None:
+def tell_matured(desk: RedemptionDesk, member: Member, matured: Matured) -> None:
     lot = matured.lot
     data = PointsMatured(
         program_id=member[0],

@@ -19,6 +19,7 @@ class Totals:
     expired: int = 0
     forfeited: int = 0
     recalled: int = 0
+    corrected: int = 0  # credits by an operator's correction: issued, but not earned
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def balance(wallet: Wallet, totals: Totals) -> Balance:
     """The balance of a matured wallet.
 
     It holds at least the lots with remaining or held points; `totals` sums all lots.
-    Lifetime = granted − clawed back, lots still pending excluded (design: "Redemption").
+    Lifetime = granted − clawed back, lots still pending and corrections excluded (design: "Redemption").
     """
     open_lots = [lot for lot in wallet.lots.values() if lot.remaining or lot.held]
     pending = [lot for lot in open_lots if lot.posted is LotState.PENDING]
@@ -74,7 +75,7 @@ def balance(wallet: Wallet, totals: Totals) -> Balance:
         clawed_back=totals.recalled,
         deficit=wallet.deficit,
         waived=wallet.waived,
-        lifetime=totals.issued - totals.recalled - sum(lot.points - lot.recalled for lot in pending),
+        lifetime=totals.issued - totals.corrected - totals.recalled - sum(lot.points - lot.recalled for lot in pending),
         expiries=_by_instant([(lot.expires_at, lot) for lot in open_lots if lot.state is not LotState.EXPIRED]),
         maturities=_by_instant([(lot.available_at, lot) for lot in pending]),
     )

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from services.redemption.domain.binding import held_shares, shrink
 from services.redemption.domain.hold import HeldPoints
-from services.redemption.domain.lot import Account, Lot, LotPoints, LotState, Movement
+from services.redemption.domain.lot import Account, Lot, LotPoints, LotState, Movement, spend_order
 from services.redemption.domain.wallet import Wallet, shares
 
 
@@ -23,12 +24,54 @@ class ClawBackRefusedError(Exception):
     """The claw-back does not fit the books and nothing was taken; the message is for an operator."""
 
 
+class _Taken(NamedTuple):
+    """What one of the grant's own lots gives."""
+
+    lot: Lot
+    remaining: int
+    held: int
+    expired: int
+    forfeited: int
+
+    @property
+    def taken(self) -> int:
+        return self.remaining + self.held
+
+    @property
+    def already_gone(self) -> int:
+        return self.expired + self.forfeited
+
+    @property
+    def lot_after(self) -> Lot:
+        lot = self.lot
+        return lot._replace(
+            remaining=lot.remaining - self.remaining,
+            held=lot.held - self.held,
+            expired=lot.expired - self.expired,
+            forfeited=lot.forfeited - self.forfeited,
+            clawed_back=lot.clawed_back + self.taken + self.already_gone,
+        )
+
+    @property
+    def movements(self) -> Sequence[Movement]:
+        return _movements(
+            self.lot,
+            {
+                self.lot.account: self.remaining,
+                Account.HELD: self.held,
+                Account.EXPIRED: self.expired,
+                Account.FORFEITED: self.forfeited,
+            },
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ClawBack:
     """The complete account: points = taken + set_off + already_gone + deficit + waived.
 
-    `taken` left the grant's own lot: its account `taken_from`, and `out_of_holds`, which shrink by it; `set_off` the
-    member's other lots; `already_gone` had expired or been forfeited and is reposted.
+    `taken` left the grant's own lot, or the children that its returned points went to: their account `taken_from`, and
+    `out_of_holds`, which shrink by it; `set_off` the member's other lots; `already_gone` had expired or been forfeited
+    and is reposted.
     """
 
     grant_id: UUID
@@ -56,24 +99,13 @@ def claw_back(wallet: Wallet, grant_id: UUID, points: int, policy: Policy) -> tu
     Raises ClawBackRefusedError for a grant the wallet has not, and for more than is left to claw back.
     """
     lot = _own_lot(wallet, grant_id, points)
-    left = points
-    remaining, held = _own_shares(lot, left) if _may_take(lot, policy) else (0, 0)
-    taken = remaining + held
-    out_of_holds = held_shares(wallet, lot.lot_id, held)
-    left -= taken
-    expired = min(lot.expired, left)
-    left -= expired
-    forfeited = min(lot.forfeited, left)
-    left -= forfeited
-    own = lot._replace(
-        remaining=lot.remaining - remaining,
-        held=lot.held - held,
-        expired=lot.expired - expired,
-        forfeited=lot.forfeited - forfeited,
-        clawed_back=lot.clawed_back + taken + expired + forfeited,
-        recalled=lot.recalled + points,
-    )
-    after = shrink(wallet, out_of_holds).with_lots((own,))
+    own = _take_own(wallet, lot, points, policy)
+    taken, already_gone = sum(each.taken for each in own), sum(each.already_gone for each in own)
+    left = points - taken - already_gone
+    out_of_holds = tuple(share for each in own for share in held_shares(wallet, each.lot.lot_id, each.held))
+    after = shrink(wallet, out_of_holds).with_lots(each.lot_after for each in own)
+    recalling = after.lots[grant_id]._replace(recalled=lot.recalled + points)
+    after = after.with_lots((recalling,))
     others = [] if policy is Policy.ONLY_PENDING else list(shares(after.in_spend_order(), left))
     left -= sum(share for _, share in others)
     deficit = left if policy is Policy.DEFICIT else 0
@@ -82,10 +114,9 @@ def claw_back(wallet: Wallet, grant_id: UUID, points: int, policy: Policy) -> tu
         other.pay_deficit(share) for other, share in others
     )
     movements = (
-        *_movements(own, {lot.account: remaining, Account.HELD: held}),
-        *_movements(own, {Account.EXPIRED: expired, Account.FORFEITED: forfeited}),
+        *(moved for each in own for moved in each.movements),
         *(other.movement(Account.AVAILABLE, Account.CLAWED_BACK, share) for other, share in others),
-        *_movements(own, {Account.DEFICIT: deficit, Account.WAIVED: waived}),
+        *_movements(recalling, {Account.DEFICIT: deficit, Account.WAIVED: waived}),
     )
     told = tuple(other.share(share) for other, share in others)
     return after, ClawBack(
@@ -96,7 +127,7 @@ def claw_back(wallet: Wallet, grant_id: UUID, points: int, policy: Policy) -> tu
         taken_from=lot.account,
         out_of_holds=out_of_holds,
         others=told,
-        already_gone=expired + forfeited,
+        already_gone=already_gone,
         deficit=deficit,
         waived=waived,
         wallet_before=wallet,
@@ -119,6 +150,26 @@ def _own_lot(wallet: Wallet, grant_id: UUID, points: int) -> Lot:
             f"and {points} were asked for; compare it with earning's grant."
         )
     return lot
+
+
+def _take_own(wallet: Wallet, lot: Lot, points: int, policy: Policy) -> list[_Taken]:
+    """What the grant's own lots give: its first lot and the children that returned points went to, in spend order.
+
+    What they still have goes first, then what of them had already expired or been forfeited.
+    """
+    children = (each for each in wallet.lots.values() if each.grant_id == lot.grant_id and each.child_of is not None)
+    own, left = [], points
+    for each in (lot, *sorted(children, key=spend_order)):
+        remaining, held = _own_shares(each, left) if _may_take(each, policy) else (0, 0)
+        left -= remaining + held
+        own.append(_Taken(each, remaining, held, 0, 0))
+    for place, given in enumerate(own):
+        expired = min(given.lot.expired, left)
+        left -= expired
+        forfeited = min(given.lot.forfeited, left)
+        left -= forfeited
+        own[place] = given._replace(expired=expired, forfeited=forfeited)
+    return [given for given in own if given.taken or given.already_gone]
 
 
 def _own_shares(lot: Lot, points: int) -> tuple[int, int]:

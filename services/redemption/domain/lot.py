@@ -59,11 +59,12 @@ class LotPoints(NamedTuple):
 
 
 class Lot(NamedTuple):
-    """points = remaining + held + reserved + redeemed + clawed_back + set_off + expired + forfeited, always.
+    """points = remaining + held + reserved + redeemed + clawed_back + set_off + expired + forfeited + passed_on.
 
     `posted` is what the journal says, `state` what the database clock says; they differ until the clock's
     doing is posted. `clawed_back` was taken for the lot's own grant, `set_off` for a claw-back of another;
-    `recalled` is the sum of the claw-backs of its grant, wherever they were taken.
+    `recalled` is the sum of the claw-backs of its grant, wherever they were taken. Points given back after the lot's
+    date were `passed_on` to a child lot, which names it as `child_of` and has an id of its own.
     """
 
     lot_id: UUID
@@ -76,6 +77,7 @@ class Lot(NamedTuple):
     available_at: datetime | None
     expires_at: datetime | None
     origin: Origin
+    lapses_at: datetime | None = None  # when it expires, once its owed notices are recorded (C20)
     reserved: int = 0
     redeemed: int = 0
     clawed_back: int = 0
@@ -84,6 +86,8 @@ class Lot(NamedTuple):
     forfeited: int = 0
     recalled: int = 0
     held: int = 0
+    passed_on: int = 0
+    child_of: UUID | None = None
 
     @property
     def account(self) -> Account:
@@ -106,6 +110,9 @@ class Lot(NamedTuple):
 
     def let_go(self, points: int) -> "Lot":
         return self._replace(remaining=self.remaining + points, held=self.held - points)
+
+    def reserve(self, points: int) -> "Lot":
+        return self._replace(remaining=self.remaining - points, reserved=self.reserved + points)
 
     def share(self, points: int) -> LotPoints:
         return LotPoints(self.lot_id, self.grant_id, points)

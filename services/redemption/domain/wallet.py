@@ -1,6 +1,7 @@
 """A wallet: one member's lots, and what claw-backs left owing."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
@@ -21,6 +22,7 @@ class Wallet(NamedTuple):
     waived: int = 0
     lots: Mapping[UUID, Lot] = _NO_LOTS
     holds: Mapping[str, Hold] = _NO_HOLDS  # by id: the open ones, and those that events of the batch name
+    closed_at: datetime | None = None  # the account is closed: every point of it is forfeited (C22)
 
     @property
     def spendable(self) -> int:
@@ -40,7 +42,7 @@ class Wallet(NamedTuple):
         lots = dict(self.lots)
         for lot in changed:
             lots[lot.lot_id] = lot
-        return Wallet(self.program_id, self.member_id, self.deficit, self.waived, lots, self.holds)
+        return Wallet(self.program_id, self.member_id, self.deficit, self.waived, lots, self.holds, self.closed_at)
 
     def with_holds(self, changed: Iterable[Hold]) -> "Wallet":
         return self._replace(holds={**self.holds, **{hold.hold_id: hold for hold in changed}})
@@ -62,8 +64,8 @@ def shares(lots: Iterable[Lot], wanted: int) -> Iterator[tuple[Lot, int]]:
 
 def open_lot(wallet: Wallet, lot: Lot) -> Wallet:
     """Enter a grant's lot; its points go from `issued` to the lot's account."""
-    program_id, member_id, deficit, waived, lots, holds = wallet
-    return Wallet(program_id, member_id, deficit, waived, {**lots, lot.lot_id: lot}, holds)
+    program_id, member_id, deficit, waived, lots, holds, closed_at = wallet
+    return Wallet(program_id, member_id, deficit, waived, {**lots, lot.lot_id: lot}, holds, closed_at)
 
 
 class SetOff(NamedTuple):

@@ -6,8 +6,9 @@ from services.redemption.desk import RedemptionDesk
 from services.redemption.domain.binding import bind, place
 from services.redemption.domain.hold import Placed, Scope
 from services.redemption.end_hold import end_hold
-from services.redemption.outcomes import cause_of, post_maturities
-from services.redemption.told_holds import tell_held
+from services.redemption.outcomes import cause_of
+from services.redemption.post_clock import post_clock
+from services.redemption.told.holds import tell_held
 from shared.events.cloudevent import CloudEvent, Rejected, uuid_from
 from shared.events.hold_placed import HoldPlaced
 from shared.events.reason_codes import ReasonCode
@@ -26,7 +27,7 @@ def on_hold_placed(delivered: Delivered, desk: RedemptionDesk) -> Fate:
     if known is not None and known.placed is not None:
         return Fate.DUPLICATE
     placed = _placed(event, asked)
-    post_maturities(desk, [member])
+    post_clock(desk, [member])
     cause = cause_of(event)
     wallet, bound = bind(place(desk.wallet(member), asked.hold_id, placed))
     desk.keep(member, wallet)

@@ -4,8 +4,10 @@ from uuid import UUID
 
 from services.redemption.desk import RedemptionDesk, SettledClawBack
 from services.redemption.domain.claw_back import ClawBackRefusedError, Policy, claw_back
-from services.redemption.domain.maturity import mature
-from services.redemption.outcomes import cause_of, post_maturities, tell_taken_back
+from services.redemption.domain.clock import catch_up
+from services.redemption.note_purchase import note_refund
+from services.redemption.outcomes import cause_of, tell_taken_back
+from services.redemption.post_clock import post_clock
 from shared.events.cloudevent import Rejected
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.reason_codes import ReasonCode
@@ -23,17 +25,19 @@ def on_points_clawed_back(delivered: Delivered, desk: RedemptionDesk) -> Fate:
         return Fate.DUPLICATE
     member = (asked.program_id, asked.member_id)
     grant_id = UUID(asked.grant_id)
-    matured, _ = mature(desk.wallet(member))
+    matured, _, _ = catch_up(desk.wallet(member))
     try:
         wallet, outcome = claw_back(matured, grant_id, asked.points, Policy(asked.policy))
     except ClawBackRefusedError as refused:
         raise Rejected(ReasonCode.OVER_REFUND, str(refused)) from refused
-    post_maturities(desk, [member])
+    post_clock(desk, [member])
     desk.keep(member, wallet)
     desk.known_claw_backs.add(claw_back_id)
     desk.claw_backs.append(SettledClawBack(claw_back_id, member, asked.refund_id, event.time, outcome))
     desk.post(member, outcome.movements, cause_of(event))
     tell_taken_back(desk, event, asked, outcome)
+    if desk.asked_labels and asked.lines:
+        note_refund(desk, asked, grant_id)
     return Fate.APPLIED
 
 

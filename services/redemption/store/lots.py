@@ -13,7 +13,8 @@ from shared.runtime.postgres import Connection
 _COLUMNS = """
     l.program_id, l.member_id, l.lot_id, l.grant_id, l.points, l.remaining, l.reserved, l.redeemed, l.clawed_back,
     l.set_off, l.expired, l.forfeited, l.recalled, l.posted_state, l.available_at, l.expires_at, l.granted_at,
-    l.granted_event_id, l.correlation_id, l.rule_version, l.held, lot_state(l, service_now()) AS state"""
+    l.granted_event_id, l.correlation_id, l.rule_version, l.held, l.passed_on, l.child_of,
+    lapses_at(l) AS lapses_at, lot_state(l, service_now()) AS state"""
 
 # The wallets' open lots (points in them may be held), and the lots named by id whatever is left of them.
 OPEN_LOTS = f"""
@@ -24,6 +25,17 @@ OPEN_LOTS = f"""
     UNION ALL
     SELECT {_COLUMNS}
       FROM unnest($3::uuid[]) AS k (lot_id), LATERAL (SELECT * FROM lot WHERE lot_id = k.lot_id OFFSET 0) AS l
+"""  # noqa: S608 - the columns are ours
+
+NAMED_LOTS = f"""
+    SELECT {_COLUMNS}
+      FROM unnest($1::uuid[]) AS k (lot_id), LATERAL (SELECT * FROM lot WHERE lot_id = k.lot_id OFFSET 0) AS l
+"""  # noqa: S608 - the columns are ours
+
+CHILD_LOTS = f"""
+    SELECT {_COLUMNS}
+      FROM unnest($1::uuid[]) AS k (grant_id),
+           LATERAL (SELECT * FROM lot WHERE grant_id = k.grant_id AND child_of IS NOT NULL OFFSET 0) AS l
 """  # noqa: S608 - the columns are ours
 
 # Lots to post as available; in a wallet with a deficit every open lot, for what matures repays it.
@@ -38,11 +50,13 @@ DUE_LOTS = f"""
 async def read_open_lots(
     connection: Connection, wallets: Mapping[Member, Wallet], named: Sequence[UUID] = ()
 ) -> dict[Member, Wallet]:
-    """The locked wallets with their open lots, and with those of `named` that are theirs.
+    """The locked wallets with their open lots, and with those of `named` that are theirs and their children.
 
     Must follow the lock in a statement of its own: an earlier snapshot would miss what the lock waited for.
     """
     rows = await connection.fetch(OPEN_LOTS, *_members(wallets), list(named))
+    if with_children := [row["grant_id"] for row in rows if row["passed_on"] and row["lot_id"] in named]:
+        rows += await connection.fetch(CHILD_LOTS, with_children)
     return _filled(wallets, rows)
 
 
@@ -51,6 +65,11 @@ async def read_due_lots(connection: Connection, wallets: Mapping[Member, Wallet]
     owing = [wallet.deficit > 0 for wallet in wallets.values()]
     rows = await connection.fetch(DUE_LOTS, *_members(wallets), owing)
     return _filled(wallets, rows)
+
+
+async def read_named_lots(connection: Connection, named: Sequence[UUID]) -> list[Lot]:
+    """Lots of locked wallets, whatever is left of them."""
+    return [_lot(row) for row in await connection.fetch(NAMED_LOTS, named)]
 
 
 def _members(wallets: Mapping[Member, Wallet]) -> tuple[list[str], list[str]]:
@@ -78,6 +97,7 @@ def _lot(row: asyncpg.Record) -> Lot:
         available_at=row["available_at"],
         expires_at=row["expires_at"],
         origin=Origin(row["granted_event_id"], row["correlation_id"], row["rule_version"]),
+        lapses_at=row["lapses_at"],
         reserved=row["reserved"],
         redeemed=row["redeemed"],
         clawed_back=row["clawed_back"],
@@ -86,4 +106,6 @@ def _lot(row: asyncpg.Record) -> Lot:
         forfeited=row["forfeited"],
         recalled=row["recalled"],
         held=row["held"],
+        passed_on=row["passed_on"],
+        child_of=row["child_of"],
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from services.redemption.desk import Member, RedemptionDesk, SpendingRequest
+from services.redemption.desk import Member, RedemptionDesk
 from services.redemption.domain.balance import Totals
 from services.redemption.domain.wallet import Wallet
 from services.redemption.store.holds import with_holds
@@ -18,16 +18,22 @@ from shared.runtime.postgres import Connection, Pool
 LAST_ENTRY = 2**63 - 1
 
 LOCK_WALLET = """
-    SELECT program_id, member_id, deficit, waived, open_holds FROM wallet
+    SELECT program_id, member_id, deficit, waived, open_holds, closed_at FROM wallet
      WHERE program_id = $1 AND member_id = $2 FOR UPDATE
 """
 BALANCE = """
     SELECT w.deficit, w.waived, service_now() AS as_of, totals.*
       FROM wallet w, LATERAL (
-          SELECT coalesce(sum(points), 0)::bigint AS issued, coalesce(sum(reserved), 0)::bigint AS reserved,
+          SELECT coalesce(sum(points) FILTER (WHERE child_of IS NULL), 0)::bigint AS issued,
+                 coalesce(sum(reserved), 0)::bigint AS reserved,
                  coalesce(sum(redeemed), 0)::bigint AS redeemed, coalesce(sum(expired), 0)::bigint AS expired,
-                 coalesce(sum(forfeited), 0)::bigint AS forfeited, coalesce(sum(recalled), 0)::bigint AS recalled,
-                 coalesce(sum(held), 0)::bigint AS held
+                 coalesce(sum(forfeited), 0)::bigint + (
+                     SELECT coalesce(sum(d.short), 0)::bigint FROM debit d
+                      WHERE d.program_id = w.program_id AND d.member_id = w.member_id) AS forfeited,
+                 coalesce(sum(recalled), 0)::bigint AS recalled,
+                 coalesce(sum(held), 0)::bigint AS held,
+                 coalesce(sum(points) FILTER (WHERE child_of IS NULL
+                          AND source_type = 'greenpoints.correction.requested.v1'), 0)::bigint AS corrected
             FROM lot l WHERE l.program_id = w.program_id AND l.member_id = w.member_id) AS totals
      WHERE w.program_id = $1 AND w.member_id = $2
 """
@@ -79,10 +85,6 @@ LOOK_THROUGH = """
      WHERE a.redemption_id = $1
      ORDER BY l.expires_at NULLS LAST, l.granted_at, l.lot_id
 """
-_REFUSAL = """
-    INSERT INTO refusal (program_id, member_id, code, idempotency_key, points, available, requested_at)
-    VALUES ($1, $2, $3, $4, $5, $6, service_now())
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,17 @@ async def read_balance(pool: Pool, member: Member) -> BalanceFacts | None:
             return None
         empty = Wallet(*member, row["deficit"], row["waived"])
         filled = await read_open_lots(connection, {member: empty})
-    totals = Totals(
+    return BalanceFacts(filled[member], _totals(row), row["as_of"])
+
+
+async def read_totals(connection: Connection, member: Member) -> Totals:
+    """Sums over all lots of the member; all 0 for a member without wallet."""
+    row = await connection.fetchrow(BALANCE, *member)
+    return Totals() if row is None else _totals(row)
+
+
+def _totals(row: asyncpg.Record) -> Totals:
+    return Totals(
         issued=row["issued"],
         reserved=row["reserved"],
         held=row["held"],
@@ -110,8 +122,8 @@ async def read_balance(pool: Pool, member: Member) -> BalanceFacts | None:
         expired=row["expired"],
         forfeited=row["forfeited"],
         recalled=row["recalled"],
+        corrected=row["corrected"],
     )
-    return BalanceFacts(filled[member], totals, row["as_of"])
 
 
 async def lock_wallet(connection: Connection, member: Member) -> RedemptionDesk | None:
@@ -125,6 +137,15 @@ async def lock_wallet(connection: Connection, member: Member) -> RedemptionDesk 
     desk = RedemptionDesk(loaded=await with_holds(connection, filled, holding))
     desk.wallets = dict(desk.loaded)
     return desk
+
+
+async def read_wallet(connection: Connection, member: Member) -> Wallet | None:
+    """The wallet and its open lots without lock, as it was last posted; None for a member without wallet."""
+    row = await connection.fetchrow(BALANCE, *member)
+    if row is None:
+        return None
+    empty = Wallet(*member, row["deficit"], row["waived"])
+    return (await read_open_lots(connection, {member: empty}))[member]
 
 
 async def has_wallet(pool: Pool, member: Member) -> bool:
@@ -159,11 +180,6 @@ async def read_redemption(
     """A redemption and its look-through; both are written once, so no snapshot is needed."""
     row = await connection.fetchrow(REDEMPTION, redemption_id)
     return None if row is None else (row, await connection.fetch(LOOK_THROUGH, redemption_id))
-
-
-async def record_refusal(pool: Pool, request: SpendingRequest, code: str, available: int) -> None:
-    """Keep what was refused; nothing else changed."""
-    await pool.execute(_REFUSAL, *request.member, code, request.idempotency_key, request.points, available)
 
 
 async def read_clock(connection: Connection) -> datetime:

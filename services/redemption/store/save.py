@@ -4,6 +4,9 @@ from uuid import UUID
 
 from services.redemption.desk import OpenedLot, Posting, RedemptionDesk
 from services.redemption.domain.lot import Lot
+from services.redemption.store.authorizations import save_authorizations
+from services.redemption.store.holds import save_holds
+from services.redemption.store.restorations import open_child_lots, save_restorations
 from shared.events.points_granted import PointsGranted
 from shared.runtime.gate import BATCH_GATE
 from shared.runtime.ledger import BATCH_PARTS, OUTBOX_PART, outbox_arguments
@@ -11,8 +14,8 @@ from shared.runtime.postgres import Connection
 from shared.runtime.statement import Part, gated_statement, maybe_microseconds, microseconds
 
 # What left a lot's remaining points, in the order of the columns below.
-_MOVED = Lot._fields.index("reserved")
-_NOTHING_MOVED = (0,) * (len(Lot._fields) - _MOVED)
+_MOVED, _MOVED_END = Lot._fields.index("reserved"), Lot._fields.index("passed_on")
+_NOTHING_MOVED = (0,) * (_MOVED_END - _MOVED)
 _WALLET_PARTS = (
     Part(
         "opened_wallets",
@@ -44,13 +47,13 @@ _WALLET_PARTS = (
                          clawed_back, set_off, expired, forfeited, recalled, held, posted_state, available_at,
                          expires_at, granted_at, expected_cost_minor, currency, budget_id, rule_version,
                          granted_event_id, correlation_id, causation_id, source_type, source_id, merchant_id,
-                         receipt_id, other_member_id)
+                         receipt_id, other_member_id, expiry_due_at)
         SELECT lot_id, coalesce(grant_id, lot_id), program_id, member_id, class, points, remaining,
                coalesce(moved[1], 0), coalesce(moved[2], 0), coalesce(moved[3], 0), coalesce(moved[4], 0),
                coalesce(moved[5], 0), coalesce(moved[6], 0), coalesce(moved[7], 0), coalesce(moved[8], 0),
                posted_state, instant(available_at), instant(expires_at), instant(granted_at), expected_cost_minor,
                currency, budget_id, rule_version, granted_event_id, correlation_id, causation_id, source_type,
-               source_id, merchant_id, receipt_id, other_member_id
+               source_id, merchant_id, receipt_id, other_member_id, notice_due(instant(expires_at), 30)
           FROM gate, unnest(:new_lots::opened_lot_row[])
          ORDER BY lot_id
         """,
@@ -61,14 +64,19 @@ _WALLET_PARTS = (
         UPDATE lot AS l
            SET remaining = c.remaining, reserved = c.reserved, redeemed = c.redeemed, clawed_back = c.clawed_back,
                set_off = c.set_off, expired = c.expired, forfeited = c.forfeited, recalled = c.recalled,
-               posted_state = c.posted_state, available_at = c.available_at, held = c.held, expires_at = c.expires_at
+               posted_state = c.posted_state, available_at = c.available_at, held = c.held, expires_at = c.expires_at,
+               passed_on = c.passed_on,
+               -- points that come back, or another date: the sweeper looks again at what the lot owes
+               last_notice_at = CASE WHEN c.expires_at IS NOT DISTINCT FROM l.expires_at THEN l.last_notice_at END,
+               expiry_due_at = CASE WHEN c.remaining > l.remaining OR c.expires_at IS DISTINCT FROM l.expires_at
+                                    THEN notice_due(c.expires_at, 30) ELSE l.expiry_due_at END
           FROM gate, unnest(
               :lot::uuid[], :lot_remaining::bigint[], :lot_reserved::bigint[], :lot_redeemed::bigint[],
               :lot_clawed_back::bigint[], :lot_set_off::bigint[], :lot_expired::bigint[], :lot_forfeited::bigint[],
               :lot_recalled::bigint[], :lot_posted::text[], :lot_available_at::timestamptz[],
-              :lot_held::bigint[], :lot_expires_at::timestamptz[])
+              :lot_held::bigint[], :lot_expires_at::timestamptz[], :lot_passed_on::bigint[])
               AS c (lot_id, remaining, reserved, redeemed, clawed_back, set_off, expired, forfeited, recalled,
-                    posted_state, available_at, held, expires_at),
+                    posted_state, available_at, held, expires_at, passed_on),
                LATERAL (SELECT ctid FROM lot WHERE lot_id = c.lot_id OFFSET 0) AS there
          WHERE l.ctid = there.ctid
         RETURNING 1
@@ -143,9 +151,16 @@ async def save_batch(connection: Connection, desk: RedemptionDesk, posted: dict[
 
 
 async def save_under_lock(connection: Connection, desk: RedemptionDesk) -> None:
-    """Write what a request or a sweep decided, in the transaction that locked its wallets."""
+    """Write what a request or a sweep decided, in the transaction that locked its wallets.
+
+    Child lots come first, for what the same request spends of them, and holds that bound of them last.
+    """
+    await open_child_lots(connection, desk)
     arguments = {**outbox_arguments(desk.outbox), **_wallet_arguments(desk), **_redemption_arguments(desk)}
     await connection.execute(SAVE_UNDER_LOCK.sql, *SAVE_UNDER_LOCK.arguments(arguments))
+    await save_restorations(connection, desk)
+    await save_authorizations(connection, desk)
+    await save_holds(connection, desk)
 
 
 def _wallet_arguments(desk: RedemptionDesk) -> dict[str, object]:
@@ -171,7 +186,7 @@ def _lot_row(desk: RedemptionDesk, lot_id: UUID, opened: OpenedLot) -> tuple[obj
     """A lot of an event of this very batch has moved no points as a rule, and is its grant's first lot."""
     grant, event = opened.granted, opened.event
     lot = desk.wallets[grant.program_id, grant.member_id].lots[lot_id]
-    moved = lot[_MOVED:]
+    moved = lot[_MOVED:_MOVED_END]
     source, cost = grant.source, grant.expected_cost
     return (
         opened.place,
@@ -220,6 +235,7 @@ def _changed_lots(desk: RedemptionDesk) -> dict[str, object]:
         "lot_available_at": [lot.available_at for lot in lots],
         "lot_held": [lot.held for lot in lots],
         "lot_expires_at": [lot.expires_at for lot in lots],
+        "lot_passed_on": [lot.passed_on for lot in lots],
     }
 
 

@@ -18,6 +18,7 @@ from shared.events.kafka_binding import STRUCTURED_HEADERS, decode, encode
 from shared.events.keys import member_key
 from shared.events.member_registered import MemberRegistered
 from shared.events.points_clawed_back import PointsClawedBack
+from shared.events.points_corrected import PointsCorrected
 from shared.events.points_declined import PointsDeclined
 from shared.events.points_granted import GrantSource, PointsGranted
 from shared.events.points_scheduled import PointsScheduled
@@ -125,6 +126,26 @@ def scheduled(of: str, available_at: datetime, *, member: str = "m-1", event: st
     return Told(event or f"scheduled-{of}", "/earning", long_ago(12), data)
 
 
+def debited(name: str, points: int, *, member: str = "m-1", deficit: bool = False, at: datetime | None = None) -> Told:
+    """points.corrected: a debit that two operators agreed on."""
+    data = PointsCorrected(
+        program_id=PROGRAM,
+        member_id=member,
+        causation_id=f"correction-{name}",
+        correlation_id=f"correction-{name}",
+        rule_version=1,
+        correction_id=name,
+        points=-points,
+        budget_id="marketing-2026",
+        reason="credited twice",
+        evidence="mail-7",
+        requested_by="mei",
+        approved_by="jun",
+        may_leave_deficit=deficit,
+    )
+    return Told(str(derived_id("/tests", name, "debit")), "/earning", at or long_ago(9), data)
+
+
 def declined(name: str, member: str = "m-1") -> Told:
     data = PointsDeclined(
         program_id=PROGRAM,
@@ -221,6 +242,10 @@ class Redemption:
         fates = ("applied", "duplicate", "ignored", "dead_lettered")
         return {fate: row[fate] for fate in fates if row[fate]} if row else {}
 
+    def passed(self, topic: str, next_offset: int) -> None:
+        """Somebody else found out how far the topic was posted."""
+        self._offsets[topic] = next_offset
+
     async def deliver(self, topic: str, start: int, delivered: Sequence[Delivered]) -> None:
         async with self.running.pool.acquire() as connection:
             if not self.epoch:
@@ -269,27 +294,34 @@ _BOOKS_THAT_DIFFER = """
                coalesce(sum(points) FILTER (WHERE account = 'pending'), 0) AS pending,
                coalesce(sum(points) FILTER (WHERE account = 'available'), 0) AS available,
                coalesce(sum(points) FILTER (WHERE account = 'held'), 0) AS held,
+               coalesce(sum(points) FILTER (WHERE account = 'reserved'), 0) AS reserved,
                coalesce(sum(points) FILTER (WHERE account = 'redeemed'), 0) AS redeemed,
                coalesce(sum(points) FILTER (WHERE account = 'forfeited'), 0) AS forfeited,
+               coalesce(sum(points) FILTER (WHERE account = 'expired'), 0) AS expired,
                coalesce(sum(points) FILTER (WHERE account = 'clawed_back'), 0) AS clawed_back,
                -coalesce(sum(points) FILTER (WHERE account = 'deficit'), 0) AS deficit,
                -coalesce(sum(points) FILTER (WHERE account = 'waived'), 0) AS waived
           FROM legs GROUP BY program_id, member_id
     ), kept AS (
-        SELECT w.program_id, w.member_id, coalesce(sum(l.points), 0) AS issued,
+        SELECT w.program_id, w.member_id, coalesce(sum(l.points) FILTER (WHERE l.child_of IS NULL), 0) AS issued,
                coalesce(sum(l.remaining) FILTER (WHERE l.posted_state = 'pending'), 0) AS pending,
                coalesce(sum(l.remaining) FILTER (WHERE l.posted_state = 'available'), 0) AS available,
-               coalesce(sum(l.held), 0) AS held, coalesce(sum(l.redeemed), 0) AS redeemed,
-               coalesce(sum(l.forfeited), 0) AS forfeited, coalesce(sum(l.recalled), 0) AS clawed_back,
+               coalesce(sum(l.held), 0) AS held, coalesce(sum(l.reserved), 0) AS reserved,
+               coalesce(sum(l.redeemed), 0) AS redeemed,
+               coalesce(sum(l.forfeited), 0) + (SELECT coalesce(sum(d.short), 0) FROM debit d
+                 WHERE d.program_id = w.program_id AND d.member_id = w.member_id) AS forfeited,
+               coalesce(sum(l.expired), 0) AS expired,
+               coalesce(sum(l.recalled), 0) AS clawed_back,
                w.deficit::numeric AS deficit, w.waived::numeric AS waived
-          FROM wallet w JOIN lot l USING (program_id, member_id) GROUP BY w.program_id, w.member_id
+          FROM wallet w LEFT JOIN lot l USING (program_id, member_id) GROUP BY w.program_id, w.member_id
     )
     (SELECT 'only posted', * FROM (SELECT * FROM posted EXCEPT SELECT * FROM kept) AS p)
     UNION ALL
     (SELECT 'only kept', * FROM (SELECT * FROM kept EXCEPT SELECT * FROM posted) AS k)
     UNION ALL
     SELECT 'does not sum', * FROM posted
-     WHERE issued <> pending + available + held + redeemed + forfeited + clawed_back - deficit - waived
+     WHERE issued <> pending + available + held + reserved + redeemed + forfeited + expired + clawed_back
+                     - deficit - waived
 """
 
 
@@ -300,6 +332,7 @@ async def start(dsn: str, shift_seconds: int = 0) -> Redemption:
         database=dsn,
         environment="test",
         operator_token=TOKEN,
+        voucher_key="a-voucher-key-of-the-tests-that-is-long-enough",
         clock_shift_seconds=shift_seconds,
     )
     pool = await connect_pool(settings)
@@ -311,7 +344,7 @@ async def start(dsn: str, shift_seconds: int = 0) -> Redemption:
         return None
 
     http = httpx.AsyncClient(
-        transport=httpx.ASGITransport(build_app("tests", SERVICE.routers(running), ready)),
+        transport=httpx.ASGITransport(build_app("tests", SERVICE.routers(running), ready, SERVICE.middleware(running))),
         base_url="http://redemption",
         headers={"Authorization": f"Bearer {TOKEN}"},
     )

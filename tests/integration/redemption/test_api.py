@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.redemption.sweep_maturity import sweep_maturity
+from services.redemption.sweepers.sweep_maturity import sweep_maturity
 from shared.events.points_redeemed import PointsRedeemed
 from tests.infrastructure.services import eventually
 from tests.integration.redemption.harness import (

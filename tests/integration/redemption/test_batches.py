@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.redemption.sweep_maturity import sweep_maturity
+from services.redemption.sweepers.sweep_maturity import sweep_maturity
 from shared.events.points_matured import PointsMatured
 from shared.events.points_set_off import PointsSetOff
 from shared.events.points_taken_back import PointsTakenBack

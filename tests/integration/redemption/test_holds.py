@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from deploy.local.stack import Stack
-from services.redemption.sweep_maturity import sweep_maturity
+from services.redemption.sweepers.sweep_maturity import sweep_maturity
 from shared.events.event import CausedEvent
 from shared.events.points_forfeited import PointsForfeited
 from shared.events.points_held import PointsHeld

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.redemption.sweep_maturity import sweep_maturity
+from services.redemption.sweepers.sweep_maturity import sweep_maturity
 from tests.infrastructure.fixtures import Database
 from tests.integration.redemption.harness import Told, clawed_back, grant, long_ago, start, stop
 

@@ -22,7 +22,7 @@ class BalanceAnswer(_Answer):
     """issued = pending + available + reserved + held + redeemed + expired + forfeited + clawed_back
              − deficit − waived; every coming expiry and every coming maturity, each instant once.
 
-    `lifetime` is granted less clawed back, pending lots excluded.
+    `lifetime` is granted less clawed back, pending lots and corrections excluded.
     """  # fmt: skip
 
     program_id: str

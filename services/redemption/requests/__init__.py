@@ -1,0 +1,1 @@
+"""What a request does: one transaction under the wallet's lock, one file each."""

@@ -1,0 +1,1 @@
+"""What the clock does to the books, whoever gets there first."""

@@ -1,0 +1,1 @@
+"""What redemption tells the world, one file a subject."""
