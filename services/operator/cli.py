@@ -31,6 +31,7 @@ COMMANDS = (
     Command("trace", "services.operator.trace", "Follow one event through all services."),
     Command("explain", "services.operator.explain", "Say why a receipt, drop or referral earned what it earned."),
     Command("simulate", "services.operator.simulate", "Try a pack on recorded traffic before it is published."),
+    Command("keys", "services.operator.access_keys", "Issue and revoke access keys of tills and members."),
     Command("dead-letters", "services.operator.dead_letters", "List dead letters and replay them."),
     Command("replay", "services.operator.online_retail.command", "Replay recorded purchases: online-retail."),
 )

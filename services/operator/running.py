@@ -119,7 +119,18 @@ class Operator(AbstractContextManager["Operator"]):
     def post(self, service: str, path: str, body: Mapping[str, object]) -> Any:
         return self._ask(service, "POST", path, json={name: value for name, value in body.items() if value is not None})
 
+    def delete(self, service: str, path: str) -> None:
+        self._ask(service, "DELETE", path)
+
+    def download(self, service: str, path: str) -> bytes:
+        """The answer's bytes as they are."""
+        return self._send(service, "GET", path).content
+
     def _ask(self, service: str, method: str, path: str, **request: Any) -> Any:
+        answer = self._send(service, method, path, **request)
+        return answer.json() if answer.content else None
+
+    def _send(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
         url = self.addresses.url(service)
         try:
             answer = self._client.request(method, url + path, **request)
@@ -130,7 +141,7 @@ class Operator(AbstractContextManager["Operator"]):
                 "See whether it runs, and try again.",
             ) from error
         if answer.is_success:
-            return answer.json()
+            return answer
         raise _trouble(service, answer)
 
 

@@ -3,14 +3,17 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from services.operator.look_through import differences, look_through_tree
 from services.operator.printed import plain, show, tree_lines
 from services.operator.running import Operator, find_addresses
 from services.operator.story import Story, story_tree
+from shared.events.reason_codes import ReasonCode
 
 _EARNING = ("decisions", "grants", "claw_backs", "waiting")
 _REDEMPTION = {
@@ -32,10 +35,20 @@ def command(
         typer.Argument(metavar="ID", help="Event, receipt, grant, lot, claw-back, redemption or story (source#id)."),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Everything found as JSON.")] = False,
+    table: Annotated[
+        Path | None, typer.Option("--csv", dir_okay=False, help="Write a redemption's look-through as a table.")
+    ] = None,
 ) -> None:
-    """Follow an id through all services, in the order in which it happened."""
+    """Follow an id through all services, in the order in which it happened.
+
+    A redemption is also looked through (C25): its lots, grants, receipts and budgets, what it was spent on and what
+    is owed for that. Exit code 1 where nothing is found, or the look-through has a gap.
+    """
     with Operator(find_addresses()) as operator:
         story, left_out = tell(operator, wanted)
+        seen = _look_through(operator, story, wanted, compared=not left_out)
+        if table is not None:
+            _write_table(operator, wanted, table)
     if story.is_empty():
         print(
             f"No service knows {plain(wanted)!r}, and no dead letter names it; it may not have been handled yet.",
@@ -43,11 +56,29 @@ def command(
         )
         raise typer.Exit(1)
     if as_json:
-        print(json.dumps({**story.as_json(), "left_out": left_out}, ensure_ascii=False, indent=2))
-        return
-    show(tree_lines(story_tree(story)))
+        everything = {**story.as_json(), "look_through": seen, "left_out": left_out}
+        print(json.dumps(everything, ensure_ascii=False, indent=2))
+    else:
+        show(tree_lines([*story_tree(story), *([look_through_tree(seen)] if seen else [])]))
     if left_out:
         print(f"{left_out} more purchases are left out; trace their lots one by one.", file=sys.stderr)
+    if seen is not None and not seen["complete"]:
+        raise typer.Exit(1)
+
+
+def _look_through(operator: Operator, story: Story, wanted: str, *, compared: bool) -> dict[str, Any] | None:
+    """Redemption's account, and beside its own gaps those that earning's books show; None for what is no redemption."""
+    if not any(row["redemption_id"] == wanted for row in story.redemptions):
+        return None
+    told: dict[str, Any] = operator.get("redemption", f"/v1/redemptions/{wanted}/look-through")
+    gaps = [*told["gaps"], *(differences(told, story) if compared else ())]
+    code = ReasonCode.TRACE_INCOMPLETE.value if gaps else None
+    return {**told, "gaps": gaps, "complete": not gaps, "code": code}
+
+
+def _write_table(operator: Operator, wanted: str, table: Path) -> None:
+    path = f"/v1/redemptions/{quote(wanted, safe='')}/look-through/csv"
+    table.write_bytes(operator.download("redemption", path))
 
 
 def tell(operator: Operator, wanted: str) -> tuple[Story, int]:

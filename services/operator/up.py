@@ -124,6 +124,7 @@ def _own_settings(
     for name, port in relays.items():
         measured[name].append(_url(port))
     return {
+        "redemption": {"GREENPOINTS_VOUCHER_KEY": secret["voucher_key"]},
         "fraud_monitoring": {"GREENPOINTS_STORE_DIR": str(stack.state_dir / "fraud_monitoring")},
         "notification": {
             "GREENPOINTS_SMTP": mailbox.address,
@@ -179,6 +180,7 @@ def _secrets(state_dir: Path) -> Mapping[str, str]:
     known: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
     wanted = {
         "operator_token": secrets.token_urlsafe(32),
+        "voucher_key": secrets.token_urlsafe(32),
         "console_admin": secrets.token_urlsafe(15),
         **new_passwords(built_services()),
     }

@@ -10,16 +10,24 @@ from rich.console import Console
 
 from deploy.local.stack import default_state_dir
 from deploy.local.trouble import Trouble
+from services.operator.audit.export_command import export
 from services.operator.audit.report import print_report
 from services.operator.audit.run import run_audit
+from services.operator.audit.seals_command import seals
 from services.operator.bootstrap import AUDIT_ROLE
 from services.operator.local_run import local_runs
 
 _DATABASE = "GREENPOINTS_AUDIT_DATABASE"
 _KAFKA = "GREENPOINTS_KAFKA"
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+app.command("seals")(seals)
+app.command("export")(export)
 
+
+@app.callback(invoke_without_command=True)
 def command(
+    context: typer.Context,
     database: Annotated[str, typer.Option(envvar=_DATABASE, help="DSN of the role greenpoints_audit.")] = "",
     kafka: Annotated[str, typer.Option(envvar=_KAFKA, help="Kafka's bootstrap servers.")] = "",
     program: Annotated[list[str] | None, typer.Option(help="Audit this program alone; may be repeated.")] = None,
@@ -30,6 +38,8 @@ def command(
     Without addresses it audits what `greenpoints up` or `demo` runs on this machine.
     Exit code 0: clean; 1: rows differ; 2: the audit could not run.
     """
+    if context.invoked_subcommand is not None:
+        return
     if not database or not kafka:
         database, kafka = _of_local_run(database, kafka, default_state_dir())
     verdict = asyncio.run(run_audit(database, kafka, programs=program or None))

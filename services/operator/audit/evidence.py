@@ -37,7 +37,7 @@ class Evidence:
     ) -> None:
         self.log = log
         self.programs = None if programs is None else list(programs)
-        self._connection = connection
+        self.connection = connection
         self._services = services
 
     def has_books(self, service: str) -> bool:
@@ -47,7 +47,7 @@ class Evidence:
     async def differences(self, sql: str, limit: int | None = ROWS_SHOWN) -> tuple[int, list[Difference]]:
         """How many rows differ, and the first of them (all with `limit=None`)."""
         statement = _DIFFERING.replace("_sql_", self._for_each_service(sql))
-        rows = await self._connection.fetch(statement, self.programs, limit)
+        rows = await self.connection.fetch(statement, self.programs, limit)
         return (rows[0]["total"] if rows else 0), [
             Difference(row["wrong"], row["program_id"], row["member_id"], row["subject"], row["expected"], row["found"])
             for row in rows
@@ -55,14 +55,14 @@ class Evidence:
 
     async def count(self, sql: str) -> int:
         """The sum over rows of (program id or null, count)."""
-        counted: int = await self._connection.fetchval(
+        counted: int = await self.connection.fetchval(
             _COUNT.replace("_sql_", self._for_each_service(sql)), self.programs
         )
         return counted
 
     async def rows(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         """Plain rows of a statement and its own arguments."""
-        return await self._connection.fetch(self._for_each_service(sql), *arguments)
+        return await self.connection.fetch(self._for_each_service(sql), *arguments)
 
     def _for_each_service(self, sql: str) -> str:
         """Names of schemas are no parameters; these come from topics.yaml."""

@@ -9,12 +9,15 @@ SELECT coalesce(sum(issued), 0)::bigint AS issued, coalesce(sum(pending), 0)::bi
        coalesce(sum(redeemed), 0)::bigint AS redeemed, coalesce(sum(expired), 0)::bigint AS expired,
        coalesce(sum(forfeited), 0)::bigint AS forfeited, coalesce(sum(clawed_back), 0)::bigint AS clawed_back,
        coalesce(sum(deficit), 0)::bigint AS deficit, coalesce(sum(waived), 0)::bigint AS waived
-  FROM (SELECT program_id, points AS issued, CASE WHEN posted_state = 'pending' THEN remaining ELSE 0 END AS pending,
+  FROM (SELECT program_id, CASE WHEN child_of IS NULL THEN points ELSE 0 END AS issued,
+               CASE WHEN posted_state = 'pending' THEN remaining ELSE 0 END AS pending,
                CASE WHEN posted_state = 'available' THEN remaining ELSE 0 END AS available, held, reserved, redeemed,
                expired, forfeited, 0 AS clawed_back, 0 AS deficit, 0 AS waived
           FROM redemption.audit_lot
         UNION ALL
         SELECT program_id, 0, 0, 0, 0, 0, 0, 0, 0, points, 0, 0 FROM redemption.audit_claw_back
+        UNION ALL -- debits by correction that no lot could pay
+        SELECT program_id, 0, 0, 0, 0, 0, 0, 0, short, 0, 0, 0 FROM redemption.audit_debit
         UNION ALL
         SELECT program_id, 0, 0, 0, 0, 0, 0, 0, 0, 0, deficit, waived FROM redemption.audit_wallet) AS books
  WHERE $1::text[] IS NULL OR program_id = ANY($1)

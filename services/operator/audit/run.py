@@ -18,7 +18,7 @@ from shared.events.topics import built_services
 from shared.runtime.postgres import Connection
 
 # One view of the newest migration of each schema the checks read.
-_REQUIRED = ("earning.audit_referral_reward", "redemption.audit_hold_share")
+_REQUIRED = ("earning.audit_referral_reward", "redemption.audit_journal_block")
 _REQUIRED_ONCE_RUN = {"fraud_monitoring": "audit_decision", "notification": "audit_hold_told"}
 _WITH_BOOKS = """
 SELECT schema FROM unnest($1::text[]) AS s (schema) WHERE to_regclass(schema || '.audit_offset') IS NOT NULL
@@ -34,7 +34,7 @@ async def run_audit(audit_dsn: str, kafka: str, *, programs: Sequence[str] | Non
 
     `audit_dsn` is that role's DSN, `kafka` the bootstrap servers. Raises Trouble when it cannot be done.
     """
-    async with _snapshot(audit_dsn) as connection:
+    async with snapshot(audit_dsn) as connection:
         services = await _services_with_books(connection)
         # After the snapshot was taken: whatever it misses was published before the log's end is read.
         taken_at = await connection.fetchval("SELECT now()")
@@ -60,7 +60,7 @@ async def run_audit(audit_dsn: str, kafka: str, *, programs: Sequence[str] | Non
 
 
 @asynccontextmanager
-async def _snapshot(audit_dsn: str) -> AsyncIterator[Connection]:
+async def snapshot(audit_dsn: str) -> AsyncIterator[Connection]:
     """One REPEATABLE READ READ ONLY transaction: all schemas as of one instant, nothing locked."""
     try:
         connection = await asyncpg.connect(

@@ -25,6 +25,7 @@ from services.operator.demo.result import Plan, Result
 from services.operator.demo.review import Review, look_again, review
 from services.operator.demo.screen import Screen
 from services.operator.demo.script import Script
+from services.operator.demo.shopping import shop
 from services.operator.demo.spend import Spent, spend
 from services.operator.demo.summary import show_summary
 from services.operator.demo.tale import tell_tale
@@ -40,6 +41,10 @@ _STALLED_SECONDS = 30  # without any progress
 # 1 point costs 5 fen in the shipped pack; the probes and a margin on top of the traffic itself.
 _FEN_PER_POINT = 5
 _SPARE_POINTS = 10_000
+_NOTHING_OFFERED = (
+    "The fruit shop's published version offers no rewards; what ships does: "
+    "`greenpoints program apply deploy/programs/fruit-shop.yaml --effective-at …`."
+)
 
 
 async def run_demo(plan: Plan, screen: Screen) -> bool:
@@ -88,11 +93,16 @@ class _Demo:
                     await self._drained()
                     self.clock.mark("until all was handled")
                     found, spent = await self._people(clients, expectations)
+                    shopped = await shop(clients, self.script.run, expectations[fruit.PROGRAM_ID], self._drained)
+                    if shopped is not None:
+                        spent.points[shopped.member_id] = shopped.points
                     await self._drained()
                 await look_again(self.audit, clients.redemption, self.script.run, found)
                 self._note_first_points(watch)
                 self.clock.mark("until reviewed")
                 await tell_tale(self.screen, self.script, self.audit, self.greenpoints.mailbox, found)
+                for sentence in shopped.sentences() if shopped is not None else (_NOTHING_OFFERED,):
+                    self.screen.say(sentence)
                 return await self._result(expectations, watch, counters, spent, found, clients, letters_before)
 
     async def _traffic(self, keys: Mapping[str, str], counters: Counters, prober: Prober) -> None:

@@ -77,10 +77,10 @@ def _rules(explanation: Row, say: Say, language: Language) -> Iterator[Block]:
     rows = [
         (
             _name(rule, say),
-            "\n".join(_condition(one, say) for one in rule["conditions"]) or say("none"),
+            "\n".join(told.condition(one, say) for one in rule["conditions"]) or say("none"),
             _inputs(rule["inputs"], say),
             _rounding(rule["inputs"], say),
-            "\n".join(_cap(cap, say) for cap in rule["caps"]) or say("none"),
+            "\n".join(told.cap(cap, say) for cap in rule["caps"]) or say("none"),
             rule["result"],
             reason(language, rule["why_not_parts"]),
         )
@@ -104,13 +104,6 @@ def _name(rule: Row, say: Say) -> str:
     return "\n".join(parts)
 
 
-def _condition(one: Row, say: Say) -> str:
-    mark = {True: "✓", False: "✗", None: "–"}[one["holds"]]
-    saw = one["saw"]
-    seen = ", ".join(map(str, saw)) if isinstance(saw, list) else "" if saw is None else str(saw)
-    return f"{mark} {one['name']}: {seen or say('none')}"
-
-
 def _inputs(inputs: Row, say: Say) -> str:
     shown = {name: value for name, value in inputs.items() if name not in ("exact", "rounding")}
     return "\n".join(f"{say(name.replace('_', ' '))} {_value(value, say)}" for name, value in shown.items())
@@ -130,16 +123,6 @@ def _rounding(inputs: Row, say: Say) -> str:
         return say("whole points")
     exact = inputs["exact"]
     return f"{ratio(exact['numerator'], exact['denominator'])}\n{inputs['rounding']}"
-
-
-def _cap(cap: Row, say: Say) -> str:
-    return say(
-        "{points} points per {window}, {left} were left; beyond it {over}",
-        points=cap["points"],
-        window=say(cap["per"].replace("_", " ")),
-        left=cap["left"],
-        over=say(cap["over"]),
-    )
 
 
 def _left(answer: Row, say: Say) -> Iterator[Block]:

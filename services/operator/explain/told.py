@@ -10,6 +10,7 @@ from shared.languages import Language
 
 Row = Mapping[str, Any]
 Say = Callable[..., str]
+TONE_OF_A_RULE: Mapping[bool, Tone] = {True: "", False: "dim"}
 _TONES: Mapping[str, Tone] = {"refused": "red", "applied": "yellow"}
 
 
@@ -88,6 +89,25 @@ def events(decisions: Sequence[Row], say: Say) -> Iterator[Block]:
         for one in decisions
     ]
     yield Grid(say("Events"), heads, rows)
+
+
+def condition(one: Row, say: Say) -> str:
+    """A condition of a rule: whether it holds, and what it looked at."""
+    mark = {True: "✓", False: "✗", None: "–"}[one["holds"]]
+    saw = one["saw"]
+    seen = ", ".join(map(str, saw)) if isinstance(saw, list) else "" if saw is None else str(saw)
+    return f"{mark} {one['name']}: {seen or say('none')}"
+
+
+def cap(cap: Row, say: Say) -> str:
+    """A cap of a rule, and what was left of it."""
+    return say(
+        "{points} points per {window}, {left} were left; beyond it {over}",
+        points=cap["points"],
+        window=say(cap["per"].replace("_", " ")),
+        left=cap["left"],
+        over=say(cap["over"]),
+    )
 
 
 def _inputs(inputs: Row, say: Say) -> str:

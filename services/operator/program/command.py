@@ -89,6 +89,9 @@ def apply(
     kafka: Kafka = None,
     compliance: Compliance = COMPLIANCE,
     by: Annotated[str | None, typer.Option(help="Who publishes; else the user of this machine.")] = None,
+    effective_at: Annotated[
+        str | None, typer.Option(help="From when it judges instead of the file's own effective_at, with offset.")
+    ] = None,
     json_output: Json = False,
     language: InLanguage = None,
 ) -> None:
@@ -100,7 +103,9 @@ def apply(
     try:
         draft = draft_in(pack)
         source = f"{SOURCE}/{plain(by or getpass.getuser())}"
-        said = asyncio.run(publish_pack(bootstrap_of(kafka), draft.pack, compliance=settings, source=source))
+        from_when = {} if effective_at is None else {"effective_at": _instant(effective_at, "--effective-at")}
+        wanted = draft.pack.model_copy(update=from_when)
+        said = asyncio.run(publish_pack(bootstrap_of(kafka), wanted, compliance=settings, source=source))
     except InvalidPackError as error:
         told = faults_in(error.errors)
     except RefusedPack as refusal:
@@ -219,13 +224,13 @@ def _in_order(draft: Draft, language: Language) -> str:
     return text(language, sentence, file=draft.file, program=draft.pack.program_id, version=draft.pack.version)
 
 
-def _instant(written: str | None) -> datetime:
+def _instant(written: str | None, option: str = "--on") -> datetime:
     if written is None:
         return datetime.now(UTC)
     try:
         return parse_timestamp(written)
     except ValueError as error:
-        raise Trouble("TIME_INVALID", f"--on: {error}.", "Write it so.") from error
+        raise Trouble("TIME_INVALID", f"{option}: {error}.", "Write it so.") from error
 
 
 def _fields(change: object) -> dict[str, object]:

@@ -65,9 +65,16 @@ def invalid(error: InvalidPackError) -> Trouble:
 
 
 async def apply_shipped(kafka: str, names: Sequence[str] = SHIPPED) -> None:
-    """Publish packs that come with the product, as far as they are not published yet."""
+    """Publish packs that come with the product, of programs that are not published yet.
+
+    A program that has an earlier version keeps it: its operator says from when the shipped one judges, by
+    `program apply --effective-at`.
+    """
+    book = await read_book(kafka)
     for name in names:
-        await publish_pack(kafka, read_pack(CHECKOUT / "deploy" / "programs" / name))
+        pack = read_pack(CHECKOUT / "deploy" / "programs" / name)
+        if not book.knows(pack.program_id):
+            await publish_pack(kafka, pack)
 
 
 async def publish_pack(

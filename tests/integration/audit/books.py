@@ -13,9 +13,12 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from services.operator.audit import Verdict, run_audit
 from services.operator.audit.kafka_log import open_log
 from services.operator.program import apply_shipped
+from services.operator.traffic.community.place import PROGRAM_ID as COMMUNITY
 from services.operator.traffic.community.simulate import simulate_community
 from services.operator.traffic.publish import publish
 from services.operator.traffic.simulate import Shares, simulate
+from shared.events.member_registered import MemberRegistered
+from shared.events.purchase_completed import Tender
 from shared.events.purchase_delivered import PurchaseDelivered
 from tests.infrastructure.services import Services, eventually, producer
 from tests.infrastructure.till import MERCHANT, PROGRAM, Till, purchase, refund
@@ -61,6 +64,9 @@ async def fill(services: Services) -> Books:
     async with producer(services.kafka) as sender:
         till = Till(sender, "audit")
         await _spend_and_refund(services, till)
+        await _pay_with_points(services, till)
+        await _order_rewards(services, till)
+        await _donate(services, till)
         await _correct(services, till)
         await hold_and_review(services, till)
         at_rest = await audit(services)
@@ -149,8 +155,67 @@ async def _spend_and_refund(services: Services, till: Till) -> None:
     await _eventually_drained(services)
 
 
+async def _pay_with_points(services: Services, till: Till) -> None:
+    """Half a bill paid with 200 points, and then refunded: the points go back to their lot."""
+    await till.register("ida")
+    await till.send("ida-1", purchase("ida-1", "ida", 30_000), ago=9)
+    await _eventually_drained(services)
+    path = f"/v1/programs/{PROGRAM}/authorizations"
+    bill = {
+        "member_id": "ida", "merchant_id": MERCHANT, "currency": "CNY", "points": 200,
+        "lines": [{"line_id": "1", "sku": "apple-1", "net_minor": 2_000}],
+    }  # fmt: skip
+    async with services.operator("redemption") as client:
+        placed = await client.post(path, json=bill, headers={"Idempotency-Key": "ida-2"})
+        assert placed.json()["points"] == 200, placed.text
+        authorization_id = placed.json()["authorization_id"]
+        captured = await client.post(f"{path}/{authorization_id}/capture", json={"receipt_id": "ida-2"})
+    assert captured.status_code == 200, captured.text
+    tenders = (
+        Tender(kind="points", amount_minor=1_000, authorization_id=authorization_id),
+        Tender(kind="cash", amount_minor=1_000),
+    )
+    await till.send("ida-2", purchase("ida-2", "ida", 2_000, tenders=tenders), ago=8)
+    await till.send("ida-back", refund("f3", "ida-2", "ida", ("1", 2_000)), ago=7)
+    await _eventually_drained(services)
+
+
+async def _order_rewards(services: Services, till: Till) -> None:
+    """A fruit box, of which there are so many a day, and a voucher, together for 1,500 points."""
+    await till.register("fay")
+    await till.send("fay-1", purchase("fay-1", "fay", 160_000), ago=9)
+    await _eventually_drained(services)
+    lines = [{"reward_id": reward_id, "quantity": 1} for reward_id in ("fruit-box-25", "voucher-50")]
+    async with services.operator("redemption") as client:
+        answer = await client.post(
+            f"/v1/programs/{PROGRAM}/members/fay/orders", json={"lines": lines}, headers={"Idempotency-Key": "fay-2"}
+        )
+    assert answer.status_code == 201, answer.text
+
+
+async def _donate(services: Services, till: Till) -> None:
+    """Books for a school for 400 points, given: 20.00 are owed to the recipient."""
+    registered = MemberRegistered(
+        program_id=COMMUNITY, member_id="gil", registered_at=till.now - timedelta(days=60), phone_verified=True
+    )
+    await till.send("reg-gil", registered, ago=60)
+    bought = purchase("gil-1", "gil", 50_000, program_id=COMMUNITY)
+    second_hand = tuple(line.model_copy(update={"condition": "second_hand"}) for line in bought.lines)
+    await till.send("gil-1", bought.model_copy(update={"lines": second_hand}), ago=9)
+    await _eventually_drained(services)
+    lines = [{"reward_id": "school-books", "quantity": 1}]
+    async with services.operator("redemption") as client:
+        placed = await client.post(
+            f"/v1/programs/{COMMUNITY}/members/gil/orders", json={"lines": lines}, headers={"Idempotency-Key": "gil-2"}
+        )
+        assert placed.status_code == 201, placed.text
+        path = f"/v1/orders/{placed.json()['order_id']}/fulfilments"
+        given = await client.post(path, json={}, headers={"Idempotency-Key": "gil-3"})
+    assert given.status_code == 201, given.text
+
+
 async def _correct(services: Services, till: Till) -> None:
-    """Two operators agree that eve is owed 40 points."""
+    """Two operators agree that eve is owed 40 points, then that she owes 55: she has 40, and 15 are a deficit."""
     await till.register("eve")
     await until_drained(services, "earning")
     path = f"/v1/programs/{PROGRAM}/corrections"
@@ -162,6 +227,14 @@ async def _correct(services: Services, till: Till) -> None:
         for where, body in (
             (path, asked),
             (f"{path}/eve-1/decisions", {"verdict": "approve", "note": "seen", "person": "jun"}),
+        ):
+            answer = await client.post(where, json=body)
+            assert answer.is_success, answer.text
+        await _eventually_drained(services)
+        owed = {**asked, "correction_id": "eve-2", "points": -55, "may_leave_deficit": True}
+        for where, body in (
+            (path, owed),
+            (f"{path}/eve-2/decisions", {"verdict": "approve", "note": "seen", "person": "jun"}),
         ):
             answer = await client.post(where, json=body)
             assert answer.is_success, answer.text

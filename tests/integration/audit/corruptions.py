@@ -6,6 +6,9 @@ are deleted are kept meanwhile in the temporary table `kept`.
 
 from tests.integration.audit.corruption import Corruption, corruption
 from tests.integration.audit.hold_corruptions import HOLD_CORRUPTIONS
+from tests.integration.audit.seal_corruptions import SEAL_CORRUPTIONS
+from tests.integration.audit.till_corruptions import TILL_CORRUPTIONS
+from tests.integration.audit.voucher_corruptions import VOUCHER_CORRUPTIONS
 
 
 def _case(
@@ -21,6 +24,22 @@ _PLAIN_LOT = """(SELECT lot_id FROM redemption.lot
 _PLACE = "topic = 'points.grants.v1' AND partition = split_part('{hit}', '@', 1)::integer"
 
 CORRUPTIONS = (
+    _case(
+        "an expiry notice given by a message that nobody sent",
+        "expiry notices",
+        """INSERT INTO redemption.expiry_notice (notice_id, program_id, member_id, days, expires_at, points, told_at,
+                                                 message_id, recorded_at)
+           VALUES (gen_random_uuid(), 'fruit-shop', 'm', 7, now(), 1, now(), gen_random_uuid(), now())
+           RETURNING notice_id""",
+        "DELETE FROM redemption.expiry_notice WHERE notice_id = '{hit}'",
+    ),
+    _case(
+        "an account closed for earning alone",
+        "closed accounts",
+        """UPDATE earning.member SET closed_at = now()
+            WHERE member_id = (SELECT min(member_id) FROM earning.member) RETURNING member_id""",
+        "UPDATE earning.member SET closed_at = NULL WHERE member_id = '{hit}'",
+    ),
     _case(
         "an event that waits although it was decided",
         "sent on",
@@ -45,7 +64,7 @@ CORRUPTIONS = (
     ),
     _case(
         "a journal row with other points",
-        ("lots and journal", "journal hashes"),
+        ("lots and journal", "journal hashes", "sealed blocks"),
         """UPDATE redemption.journal SET points = points + 1 WHERE from_account = 'issued' AND lot_id = {lot}
             RETURNING lot_id""",
         "UPDATE redemption.journal SET points = points - 1 WHERE from_account = 'issued' AND lot_id = '{hit}'",
@@ -151,7 +170,7 @@ CORRUPTIONS = (
     ),
     _case(
         "a journal row backdated",
-        "journal hashes",
+        ("journal hashes", "sealed blocks"),
         """UPDATE redemption.journal SET business_time = business_time - interval '1 microsecond'
            WHERE entry_id = (SELECT min(entry_id) FROM redemption.journal) RETURNING lot_id""",
         """UPDATE redemption.journal SET business_time = business_time + interval '1 microsecond'
@@ -258,6 +277,32 @@ CORRUPTIONS = (
             DELETE FROM redemption.offset_gap WHERE {place}""",
     ),
     _case(
+        "a unit sold that nobody claimed",
+        "stock",
+        """UPDATE redemption.stock_count SET taken = taken + 1 WHERE (program_id, reward_id, line, period) =
+           (SELECT program_id, reward_id, line, period FROM redemption.stock_count WHERE taken < allowed
+             ORDER BY 1, 2, 3, 4 LIMIT 1) RETURNING reward_id || ' ' || line""",
+        "UPDATE redemption.stock_count SET taken = taken - 1 WHERE reward_id || ' ' || line = '{hit}'",
+    ),
+    _case(
+        "a unit owed for that no order handed over",
+        "settlement",
+        """UPDATE redemption.settlement_entry SET units = units + 1
+            WHERE entry_id = (SELECT min(entry_id) FROM redemption.settlement_entry) RETURNING order_id""",
+        "UPDATE redemption.settlement_entry SET units = units - 1 WHERE order_id = '{hit}'",
+    ),
+    _case(
+        "a claim that is not its statement",
+        "settlement",
+        """INSERT INTO redemption.settlement_claim (claim_id, program_id, payee_kind, payee_id, period, period_from,
+                                                    period_to, units, owed_minor, currency, idempotency_key, body_hash,
+                                                    person, claimed_at)
+           SELECT gen_random_uuid(), program_id, payee_kind, payee_id, period, period_from, period_to, units, 1, 'CNY',
+                  'k', '', 'p', now()
+             FROM redemption.settlement_entry ORDER BY entry_id LIMIT 1 RETURNING payee_id || ' for ' || period""",
+        "DELETE FROM redemption.settlement_claim WHERE idempotency_key = 'k'",
+    ),
+    _case(
         "a column for contact data",
         "contact data",
         "ALTER TABLE earning.member ADD COLUMN home_email text;\nSELECT 'earning.member.home_email'",
@@ -318,4 +363,7 @@ CORRUPTIONS = (
         "REVOKE UPDATE ON redemption.journal FROM redemption",
     ),
     *HOLD_CORRUPTIONS,
+    *SEAL_CORRUPTIONS,
+    *VOUCHER_CORRUPTIONS,
+    *TILL_CORRUPTIONS,
 )

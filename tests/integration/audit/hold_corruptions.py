@@ -183,9 +183,10 @@ HOLD_CORRUPTIONS: tuple[Corruption, ...] = (
     _case(
         "an occasion of another member",
         ("causes", "look-through"),
-        """UPDATE earning.occasion SET member_id = member_id || '?' WHERE kind = 'correction'
+        """UPDATE earning.occasion SET member_id = member_id || '?' WHERE kind = 'correction' AND outcome = 'granted'
            RETURNING (SELECT grant_id FROM earning.issued_grant AS g WHERE g.occasion_key = occasion.occasion_key)""",
-        "UPDATE earning.occasion SET member_id = rtrim(member_id, '?') WHERE kind = 'correction'",
+        """UPDATE earning.occasion SET member_id = rtrim(member_id, '?')
+            WHERE kind = 'correction' AND outcome = 'granted'""",
     ),
     _case(
         "an activity that counts without a grant",
@@ -217,7 +218,30 @@ HOLD_CORRUPTIONS: tuple[Corruption, ...] = (
             WHERE correction_id = 'eve-1' RETURNING correction_id""",
         """UPDATE earning.correction AS c SET event_id = d.event_id::uuid, event_key = d.event_key
              FROM earning.decision AS d
-            WHERE d.event_type = 'greenpoints.correction.requested.v1' AND c.correction_id = '{hit}'""",
+            WHERE d.event_type = 'greenpoints.correction.requested.v1' AND d.outcome = 'granted'
+              AND c.correction_id = '{hit}'""",
+    ),
+    _case(
+        "a debit of more than was agreed",
+        ("debits handed over", "lots and journal", "points equation"),
+        """UPDATE redemption.debit SET asked = asked + 1, short = short + 1 WHERE correction_id = 'eve-2'
+           RETURNING debit_id""",
+        "UPDATE redemption.debit SET asked = asked - 1, short = short - 1 WHERE debit_id = '{hit}'",
+    ),
+    _case(
+        "a deficit that nobody allowed",
+        "debits handed over",
+        """UPDATE earning.correction SET may_leave_deficit = false WHERE correction_id = 'eve-2'
+           RETURNING (SELECT debit_id FROM redemption.debit WHERE correction_id = 'eve-2')""",
+        "UPDATE earning.correction SET may_leave_deficit = true WHERE correction_id = 'eve-2'",
+    ),
+    _case(
+        "a debit that redemption never heard of",
+        "debits handed over",
+        """UPDATE earning.correction SET debit_id = gen_random_uuid() WHERE correction_id = 'eve-2'
+           RETURNING correction_id""",
+        """UPDATE earning.correction SET debit_id =
+           (SELECT debit_id FROM redemption.debit WHERE correction_id = '{hit}') WHERE correction_id = '{hit}'""",
     ),
     _case(
         "a reward two levels up",

@@ -25,8 +25,8 @@ async def test_clean_at_rest_and_every_figure_is_told(books: Books) -> None:
     issued = accounts.pop("issued")
     assert issued == sum(accounts.values()) - 2 * (accounts["deficit"] + accounts["waived"])
     assert min(accounts[name] for name in ("pending", "available", "held", "clawed_back")) > 0
-    assert accounts["forfeited"] == 100, "what a person named"
-    assert accounts["redeemed"] == 150 + 120
+    assert accounts["forfeited"] == 100 + 55, "what a person named, and a debit"
+    assert accounts["redeemed"] == 150 + 120 + 1_500 + 400
     told = verdict.outcomes
     assert (told["waiting"], told["scheduled"]) == (1, 1)
     assert told["forwarded or put to wait"] >= 2, "one under a wrong key, one of a member not registered yet"

@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,21 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.local import processes
 from deploy.local.stack import CHECKOUT
+from services.operator.program import publish
 from services.operator.program.history import TOPIC, read_book, read_history
 from services.operator.program.publish import RefusedPack, publish_pack
 from shared.events.kafka_binding import STRUCTURED_HEADERS, encode
 from shared.events.keys import version_key
 from shared.events.program_published import ProgramPublished
 from shared.programs.pack import ProgramPack
+from shared.programs.unbuilt import Unbuilt, unbuilt_parts
+from shared.runtime import program_feed
 from tests.infrastructure.services import producer
 from tests.unit.programs.packs import ONE_PER_YUAN, as_yaml, pack, reward
 
 _MAIN = "from services.operator.cli import main; main()"
 _PLACE = TopicPartition(TOPIC, 0)
+_REWARDS = Unbuilt("rewards", "the catalogue of rewards")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +112,45 @@ async def test_versions_from_the_first_to_a_refused_one_and_their_history(desk: 
     assert (code, "UNKNOWN_PROGRAM" in printed) == (2, True)
 
 
-async def test_an_unbuilt_part_is_not_published(desk: Desk) -> None:
+async def test_an_unbuilt_part_is_not_published(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "unbuilt_parts", partial(unbuilt_parts, unbuilt=(_REWARDS,)))
     held = await records(desk.kafka)
-    answer = await desk.answered("apply", desk.file(1, rewards=[reward()]))
-    assert [one["field"] for one in answer["findings"] if one["code"] == "PART_NOT_BUILT"] == ["rewards"]
     with pytest.raises(RefusedPack, match="not built yet") as refused:
         await publish_pack(desk.kafka, pack(**desk.parts(1, rewards=[reward()])))
     assert refused.value.code == "PART_NOT_BUILT"
     assert await records(desk.kafka) == held
+
+
+async def test_an_installation_takes_a_shipped_pack_from_a_time_of_its_own(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ships is in force from long ago: a program that has an earlier version could not take it so."""
+    shipped = desk.file(2, days=-300, rewards=[reward()])
+    monkeypatch.setattr(publish, "CHECKOUT", desk.folder)
+    (desk.folder / "deploy" / "programs").mkdir(parents=True)
+    (desk.folder / "deploy" / "programs" / "shop.yaml").write_text(shipped.read_text(encoding="utf-8"))
+    assert (await desk.run("apply", desk.file(1, days=-300)))[0] == 0
+    held = await records(desk.kafka)
+    await publish.apply_shipped(desk.kafka, ["shop.yaml"])
+    assert await records(desk.kafka) == held, "it has a version, which stays"
+    assert "less than 15 minutes" in (await desk.run("apply", shipped))[1]
+    assert (await desk.run("apply", shipped, "--effective-at", "tomorrow"))[0] == 2
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
+    assert (await desk.run("apply", shipped, "--effective-at", tomorrow.isoformat()))[0] == 0
+    first, second = (await read_book(desk.kafka)).versions(desk.program)
+    assert (first.version, second.version, second.effective_at) == (1, 2, tomorrow)
+    assert len(second.pack.rewards) == 1
+
+
+async def test_a_new_installation_takes_what_ships_as_it_is(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publish, "CHECKOUT", desk.folder)
+    (desk.folder / "deploy" / "programs").mkdir(parents=True)
+    text = desk.file(2, days=-300, rewards=[reward()]).read_text(encoding="utf-8")
+    (desk.folder / "deploy" / "programs" / "shop.yaml").write_text(text)
+    for _ in range(2):
+        await publish.apply_shipped(desk.kafka, ["shop.yaml"])
+    (only,) = (await read_book(desk.kafka)).versions(desk.program)
+    assert (only.version, only.effective_at < datetime.now(UTC)) == (2, True)
 
 
 async def published_by_hand(kafka: str, written: ProgramPack) -> None:
@@ -133,7 +169,10 @@ async def published_by_hand(kafka: str, written: ProgramPack) -> None:
         await sender.send_and_wait(TOPIC, value, key=key.encode(), headers=list(STRUCTURED_HEADERS))
 
 
-async def test_what_no_service_acts_on_is_no_version_even_if_it_is_in_the_topic(desk: Desk) -> None:
+async def test_what_no_service_acts_on_is_no_version_even_if_it_is_in_the_topic(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program_feed, "unbuilt_parts", partial(unbuilt_parts, unbuilt=(_REWARDS,)))
     await published_by_hand(desk.kafka, pack(**desk.parts(1, rewards=[reward()])))
     assert not (await read_book(desk.kafka)).knows(desk.program)
     await published_by_hand(desk.kafka, pack(**desk.parts(2)))

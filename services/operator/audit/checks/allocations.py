@@ -13,7 +13,8 @@ WITH paid AS (
     SELECT lot_id, sum(points) AS points FROM redemption.audit_allocation GROUP BY 1
 ), lot_posted AS (
     SELECT lot_id, min(program_id) AS program_id, min(member_id) AS member_id, sum(points) AS points
-      FROM redemption.audit_journal WHERE to_account = 'redeemed' AND from_account = 'available' GROUP BY 1
+      FROM redemption.audit_journal WHERE to_account = 'redeemed' AND from_account IN ('available', 'reserved')
+     GROUP BY 1
 )
 SELECT 'allocations do not sum to the redemption' AS wrong, r.program_id, r.member_id,
        'redemption ' || redemption_id AS subject, r.points::text AS expected, p.points::text AS found

@@ -1,4 +1,4 @@
-"""Invariant 9: a journal row, once written, can be neither changed nor deleted."""
+"""Invariant 9: a journal row or sealed block, once written, can be neither changed nor deleted (C29)."""
 
 from services.operator.audit.check import Check, by_sql
 
@@ -6,7 +6,7 @@ _JOURNALS = """
     SELECT c.oid, c.relowner, format('%I.%I', n.nspname, c.relname) AS full_name
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
      WHERE n.nspname = ANY(string_to_array(current_setting('greenpoints.services'), ','))
-       AND c.relname = 'journal' AND c.relkind IN ('r', 'p')
+       AND c.relname IN ('journal', 'journal_block') AND c.relkind IN ('r', 'p')
     UNION
     SELECT c.oid, c.relowner, c.oid::regclass::text
       FROM pg_class AS c JOIN pg_inherits AS i ON i.inhrelid = c.oid JOIN pg_class AS p ON p.oid = i.inhparent
@@ -34,8 +34,8 @@ SELECT 'a role holds the privilege', NULL, NULL, j.full_name, NULL, r.rolname ||
         OR r.rolname = ANY(string_to_array(current_setting('greenpoints.services'), ',')))
    AND has_table_privilege(r.oid, j.oid, p.privilege)
 UNION ALL
-SELECT 'there is no journal', NULL, NULL, 'redemption.journal', 'a table', NULL
- WHERE to_regclass('redemption.journal') IS NULL
+SELECT 'there is no journal', NULL, NULL, t.name, 'a table', NULL
+  FROM (VALUES ('redemption.journal'), ('redemption.journal_block')) AS t (name) WHERE to_regclass(t.name) IS NULL
 """.replace("_journals_", _JOURNALS)
 CHECK = Check(
     9,

@@ -44,9 +44,11 @@ SELECT 'claw-back and journal differ: ' || part, coalesce(c.program_id, p.progra
                        ('waived', p.waived, c.waived)) AS parts (part, in_journal, told)
  WHERE coalesce(in_journal, 0) <> coalesce(told, 0)
 UNION ALL
-SELECT 'lot and its claw-backs differ: ' || part, l.program_id, l.member_id, 'lot ' || l.lot_id, told::text,
+SELECT 'lot and its claw-backs differ: ' || part, l.program_id, l.member_id, 'lot ' || l.grant_id, told::text,
        in_lot::text
-  FROM redemption.audit_lot AS l LEFT JOIN by_grant AS g USING (grant_id),
+  FROM (SELECT grant_id, min(program_id) AS program_id, min(member_id) AS member_id, sum(recalled) AS recalled,
+               sum(clawed_back) AS clawed_back
+          FROM redemption.audit_lot GROUP BY 1) AS l LEFT JOIN by_grant AS g USING (grant_id),
        LATERAL (VALUES ('recalled', coalesce(g.recalled, 0), l.recalled),
                        ('clawed back', coalesce(g.clawed_back, 0), l.clawed_back)) AS parts (part, told, in_lot)
  WHERE told <> in_lot

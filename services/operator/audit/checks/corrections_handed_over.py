@@ -15,6 +15,14 @@ SELECT 'corrected, but not as two persons agreed' AS wrong, g.program_id, g.memb
    AND (c.program_id, c.member_id, c.points, c.budget_id)
        IS DISTINCT FROM (g.program_id, g.member_id, g.points, g.budget_id)
 UNION ALL
+SELECT 'debited, but not as two persons agreed', o.program_id, o.member_id, 'correction ' || o.occasion_key,
+       'an approved debit', c.points::text
+  FROM earning.audit_occasion AS o
+       LEFT JOIN earning.audit_correction AS c ON c.event_key = o.event_key AND c.state = 'approved'
+                                                  AND c.decided_by <> c.requested_by
+ WHERE o.outcome = 'debited'
+   AND ((c.program_id, c.member_id) IS DISTINCT FROM (o.program_id, o.member_id) OR c.points >= 0)
+UNION ALL
 SELECT 'correction and its steps differ', c.program_id, c.member_id, 'correction ' || c.correction_id,
        concat_ws(', ', 'requested by ' || c.requested_by, c.state || ' by ' || c.decided_by), s.steps
   FROM earning.audit_correction AS c,
@@ -33,7 +41,7 @@ SELECT 'approved and nowhere else' AS wrong, c.program_id, c.member_id, 'correct
 
 CHECK = handed_over(
     "corrections handed over",
-    "every correction that two persons agreed on reached earning's books or is on its way, and no other credit did",
+    "every correction that two persons agreed on reached earning's books or is on its way, and no other correction did",
     looked_at=LOOKED_AT,
     without_cause=WITHOUT_CAUSE,
     gone=GONE,

@@ -48,7 +48,8 @@ UNION ALL
 SELECT 'a hold binds a lot outside its scope', h.program_id, h.member_id,
        'hold ' || h.hold_id || ', lot ' || s.lot_id, array_to_string(h.grant_ids, ', '), s.lot_id::text
   FROM hold AS h JOIN redemption.audit_hold_share AS s USING (program_id, member_id, hold_id)
- WHERE h.scope = 'grants' AND NOT s.lot_id = ANY(h.grant_ids)
+       JOIN redemption.audit_lot AS l USING (lot_id)
+ WHERE h.scope = 'grants' AND NOT l.grant_id = ANY(h.grant_ids)
 UNION ALL
 SELECT 'what a hold bound is not held, taken back, forfeited or released', program_id, member_id, 'hold ' || hold_id,
        bound::text, (held + taken_back + forfeited + released)::text

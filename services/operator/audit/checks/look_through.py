@@ -61,7 +61,11 @@ UNION ALL
 SELECT 'journal row of another member''s lot', j.program_id, j.member_id,
        'entry ' || j.entry_id || ', lot ' || j.lot_id, l.program_id || '/' || l.member_id || ' ' || l.grant_id,
        j.program_id || '/' || j.member_id || ' ' || j.grant_id
-  FROM redemption.audit_journal AS j LEFT JOIN redemption.audit_lot AS l USING (lot_id)
+  FROM redemption.audit_journal AS j
+       -- what a debit by correction was short of stands under the debit's own id
+       LEFT JOIN (SELECT lot_id, program_id, member_id, grant_id FROM redemption.audit_lot
+                  UNION ALL
+                  SELECT debit_id, program_id, member_id, debit_id FROM redemption.audit_debit) AS l USING (lot_id)
  WHERE (j.program_id, j.member_id, j.grant_id) IS DISTINCT FROM (l.program_id, l.member_id, l.grant_id)
 """
 CHECK = Check(

@@ -19,11 +19,16 @@ WITH posted AS (
               )::bigint AS taken
       FROM redemption.audit_journal GROUP BY lot_id
 ), lot AS (
-    SELECT lot_id, program_id, member_id, points AS issued,
+    -- a child was opened with points that its parent had been paid for: they were issued and are redeemed there
+    SELECT lot_id, program_id, member_id, CASE WHEN child_of IS NULL THEN points ELSE 0 END AS issued,
            CASE posted_state WHEN 'pending' THEN remaining ELSE 0 END AS pending,
            CASE posted_state WHEN 'available' THEN remaining ELSE 0 END AS available,
-           held, reserved, redeemed, expired, forfeited, clawed_back + set_off AS taken
+           held, reserved, redeemed + passed_on - CASE WHEN child_of IS NULL THEN 0 ELSE points END AS redeemed,
+           expired, forfeited, clawed_back + set_off AS taken
       FROM redemption.audit_lot
+    UNION ALL
+    -- what a debit by correction was short of stands under the debit's own id, for no lot gave it
+    SELECT debit_id, program_id, member_id, 0, 0, 0, 0, 0, 0, 0, short, 0 FROM redemption.audit_debit WHERE short > 0
 )
 SELECT 'lot and journal differ: ' || part AS wrong, coalesce(l.program_id, p.program_id) AS program_id,
        coalesce(l.member_id, p.member_id) AS member_id, 'lot ' || lot_id AS subject, in_journal::text AS expected,

@@ -14,16 +14,27 @@ SELECT NULL, count(*) FROM redemption.audit_inbox
 EFFECTS = """
 WITH effect AS (
     SELECT program_id, member_id, 'lot ' || lot_id AS subject, '/earning' AS source, granted_event_id AS event_id
-      FROM redemption.audit_lot
+      FROM redemption.audit_lot WHERE child_of IS NULL
     UNION ALL
     SELECT program_id, member_id, 'claw-back ' || claw_back_id, '/earning', claw_back_id::text
       FROM redemption.audit_claw_back
+    UNION ALL
+    SELECT program_id, member_id, 'debit ' || debit_id, '/earning', debit_id::text FROM redemption.audit_debit
     UNION ALL
     SELECT program_id, member_id, 'hold ' || hold_id, '/fraud_monitoring', placed_event_id
       FROM redemption.audit_hold WHERE placed_event_id IS NOT NULL
     UNION ALL
     SELECT program_id, member_id, 'decision about hold ' || hold_id, '/fraud_monitoring', decided_event_id
       FROM redemption.audit_hold WHERE decided_event_id IS NOT NULL
+    UNION ALL
+    SELECT program_id, member_id, 'tender refund ' || tender_refund_id, '/earning', tender_refund_id::text
+      FROM redemption.audit_tender_refund
+    UNION ALL
+    SELECT program_id, member_id, 'voucher request ' || request_id, '/earning', event_id
+      FROM redemption.audit_voucher_request
+    UNION ALL
+    SELECT program_id, member_id, 'recall of voucher request ' || request_id, '/earning', recall_id
+      FROM redemption.audit_voucher_request WHERE recall_id IS NOT NULL
 ), keyed AS (
     -- an event's key: the first 16 bytes of the hash of its source and id
     SELECT *, encode(substring(sha256(convert_to(source || E'\\x1f' || event_id, 'UTF8')) FOR 16), 'hex')::uuid
