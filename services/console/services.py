@@ -10,6 +10,7 @@ from shared.events.topics import load_dead_letter_topics
 
 ACTOR_HEADER = "Greenpoints-Actor"
 _SECONDS = 10.0
+_FILE_SECONDS = 60.0
 
 
 class ServiceAwayError(Exception):
@@ -72,6 +73,10 @@ class Services:
         """The same for a change; the service keeps `actor` with what was done."""
         return await self._ask(service, "POST", path, json=body, headers={ACTOR_HEADER: actor})
 
+    async def file(self, service: str, path: str) -> bytes:
+        """What a service offers as a file. Raises ServiceAwayError, ServiceRefusedError."""
+        return (await self._send(service, "GET", path, timeout=_FILE_SECONDS)).content
+
     async def text(self, url: str, seconds: float) -> str:
         """What one process serves as text. Raises httpx.HTTPError."""
         answer = await self._client.get(url, timeout=seconds)
@@ -79,6 +84,10 @@ class Services:
         return answer.text
 
     async def _ask(self, service: str, method: str, path: str, **request: Any) -> Any:
+        answer = await self._send(service, method, path, **request)
+        return answer.json() if answer.content else None
+
+    async def _send(self, service: str, method: str, path: str, **request: Any) -> httpx.Response:
         known = self.addresses.get(service)
         if not known:
             raise ServiceAwayError(
@@ -91,7 +100,7 @@ class Services:
                 service, f"The {service} service does not answer ({type(error).__name__}); see its log."
             ) from error
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return answer
         raise _refusal(service, answer)
 
 

@@ -1,6 +1,7 @@
 """Notification's whole wiring: what it consumes, what it serves, what runs beside.
 
-In:  points.grants.v1, points.wallets.v1   granted, matured, clawed back, held, released, forfeited: told to the member
+In:  points.grants.v1, points.wallets.v1   granted, matured, clawed back, held, released, lost, expiring: the member
+                                            is told
      fraud.holds.v1                         the words of a hold
      members.profiles.v1                    language and consents
      members.contacts.v1                    addresses, read by this service alone; a record without value erases
@@ -28,6 +29,8 @@ from services.notification.handlers.on_member_registered import on_member_regist
 from services.notification.handlers.on_member_updated import on_member_updated
 from services.notification.handlers.on_points_clawed_back import on_points_clawed_back
 from services.notification.handlers.on_points_corrected import on_points_corrected
+from services.notification.handlers.on_points_debited import on_points_debited
+from services.notification.handlers.on_points_expiring_soon import on_points_expiring_soon
 from services.notification.handlers.on_points_forfeited import on_points_forfeited
 from services.notification.handlers.on_points_granted import on_points_granted
 from services.notification.handlers.on_points_held import on_points_held
@@ -46,6 +49,8 @@ from shared.events.member_registered import MemberRegistered
 from shared.events.member_updated import MemberUpdated
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.points_corrected import PointsCorrected
+from shared.events.points_debited import PointsDebited
+from shared.events.points_expiring_soon import PointsExpiringSoon
 from shared.events.points_forfeited import PointsForfeited
 from shared.events.points_granted import PointsGranted
 from shared.events.points_held import PointsHeld
@@ -95,6 +100,8 @@ def notification(settings: NotificationSettings) -> Service[NotificationDesk]:
             PointsHeld: on_points_held,
             PointsReleased: on_points_released,
             PointsForfeited: on_points_forfeited,
+            PointsDebited: on_points_debited,
+            PointsExpiringSoon: on_points_expiring_soon,
             ReferralAccepted: on_referral_accepted,
         },
         on_erased=on_contact_erased,

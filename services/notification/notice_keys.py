@@ -8,6 +8,8 @@ from services.notification.domain.template import Template
 from shared.events.event import EventData
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.points_corrected import PointsCorrected
+from shared.events.points_debited import PointsDebited
+from shared.events.points_expiring_soon import PointsExpiringSoon
 from shared.events.points_forfeited import PointsForfeited
 from shared.events.points_granted import PointsGranted
 from shared.events.points_held import PointsHeld
@@ -23,6 +25,8 @@ _KEYS: Mapping[str, Callable[[Any], NoticeKey]] = {
     PointsHeld.TYPE: lambda told: _of(told, Template.POINTS_HELD, told.hold_id),
     PointsReleased.TYPE: lambda told: _of(told, Template.POINTS_RELEASED, told.hold_id),
     PointsForfeited.TYPE: lambda told: _of(told, Template.POINTS_FORFEITED, told.hold_id or ""),
+    PointsDebited.TYPE: lambda told: _of(told, Template.POINTS_FORFEITED, told.debit_id),
+    PointsExpiringSoon.TYPE: lambda told: _of(told, Template.POINTS_EXPIRING, _one_notice(told)),
     ReferralAccepted.TYPE: lambda told: NoticeKey(told.program_id, told.invitee_id, Template.REFERRAL_WELCOME, ""),
 }
 
@@ -35,3 +39,8 @@ def notice_key(data: EventData) -> NoticeKey | None:
 
 def _of(told: Any, template: Template, group: str = "") -> NoticeKey:
     return NoticeKey(told.program_id, told.member_id, template, group)
+
+
+def _one_notice(soon: PointsExpiringSoon) -> str:
+    """A lot is warned once per date and notice, so its first lot tells one such event from every other."""
+    return f"{soon.expires_at.isoformat()}/{soon.days}/{soon.lot_ids[0]}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,6 +101,11 @@ class Speech:
         there, locale = instant.astimezone(self.zone), LANGUAGES[self.language]
         time = format_time(there, "short", locale=locale).replace("\u202f", " ")  # plain text: a plain space
         return f"{format_date(there, 'medium', locale=locale)} {time}"
+
+    def last_day(self, ends_at: datetime) -> str:
+        """The last day before an instant, where the program is at home: a day's end is the next one's beginning."""
+        there = (ends_at - timedelta(microseconds=1)).astimezone(self.zone)
+        return format_date(there, "medium", locale=LANGUAGES[self.language])
 
     def kind(self, kind: str) -> str:
         """What earned; a kind added later is called an activity."""

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from services.console.console import Page
-from services.console.pages import account, actions, dead_letters, event_path, operators, overview, stream
+from services.console.pages import account, actions, dead_letters, event_path, operators, overview, partners, stream
 
 PAGES: Sequence[Page] = (
     overview.PAGE,
     stream.PAGE,
     event_path.PAGE,
     dead_letters.PAGE,
+    partners.PAGE,
     operators.PAGE,
     actions.PAGE,
     account.PAGE,

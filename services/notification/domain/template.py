@@ -26,6 +26,7 @@ class Template(StrEnum):
     POINTS_HELD = "points_held"
     POINTS_RELEASED = "points_released"
     POINTS_FORFEITED = "points_forfeited"
+    POINTS_EXPIRING = "points_expiring"
     REFERRAL_WELCOME = "referral_welcome"
 
 

@@ -8,7 +8,7 @@ from shared.runtime.batch import Delivered, Fate
 
 
 def on_points_corrected(delivered: Delivered, desk: NotificationDesk) -> Fate:
-    """Add the credit to the member's digest of this window; a debit is not told, for none is sent yet."""
+    """Add the credit to the member's digest of this window; a debit is told once it was taken (points.debited)."""
     corrected = delivered.required_event.data
     assert isinstance(corrected, PointsCorrected)  # noqa: S101 - the runtime chooses the handler by this type
     if corrected.points <= 0 or corrected.grant_id is None:

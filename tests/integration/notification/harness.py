@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 import httpx
@@ -22,6 +22,8 @@ from shared.events.member_registered import MemberRegistered
 from shared.events.member_updated import MemberUpdated
 from shared.events.message_sent import MessageOutcome
 from shared.events.points_clawed_back import PointsClawedBack
+from shared.events.points_debited import PointsDebited
+from shared.events.points_expiring_soon import PointsExpiringSoon
 from shared.events.points_granted import GrantSource, PointsGranted
 from shared.events.points_held import PointsHeld
 from shared.events.points_matured import PointsMatured
@@ -124,6 +126,35 @@ def held(hold: str, points: int, member: str = "m-1") -> Told:
 def released(hold: str, points: int, member: str = "m-1") -> Told:
     data = PointsReleased(**_caused(hold, member), hold_id=hold, points=points, balance_before=0, balance_after=points)
     return f"released-{hold}", "/redemption", HAPPENED, data
+
+
+def debited(name: str, asked: int, member: str = "m-1", *, code: str | None = None) -> Told:
+    """points.debited: two operators took points back; with a code nothing was taken."""
+    data = PointsDebited(
+        **_caused(name, member),
+        debit_id=str(derived_id("/tests", name, "debit")),
+        correction_id=name,
+        asked=asked,
+        points=0 if code else asked,
+        balance_before=asked,
+        balance_after=asked,
+        deficit_before=0,
+        deficit_after=0 if code else asked,
+        code=code,
+    )
+    return f"debited-{name}", "/redemption", HAPPENED, data
+
+
+def expiring(name: str, points: int, member: str = "m-1", *, days: Literal[30, 7] = 7, lots: int = 1) -> Told:
+    """points.expiring_soon of so many lots, whose last day is 31 December 2026."""
+    data = PointsExpiringSoon(
+        **_caused(name, member),
+        lot_ids=tuple(str(derived_id("/tests", f"{name}/{number}", "grant")) for number in range(lots)),
+        days=days,
+        points=points,
+        expires_at=datetime(2027, 1, 1, tzinfo=UTC),
+    )
+    return str(derived_id("/tests", f"{name}/{days}", "notice")), "/redemption", HAPPENED, data
 
 
 def registered(

@@ -11,6 +11,7 @@ from tests.integration.notification.harness import (
     Notification,
     clawed_back,
     contact,
+    debited,
     grant,
     held,
     hold_placed,
@@ -194,3 +195,14 @@ async def test_the_outcomes_are_published_with_ids_of_their_causes(service: Noti
     assert sorted(told) == [("sent", "email", "granted-a"), ("sent", "in_app", "granted-a")]
     (email,) = [data for _, data in await service.published() if data.channel == "email"]
     assert mail.mails[0].message_id == f"<{email.message_id}@greenpoints.invalid>"
+
+
+async def test_a_debit_is_told_and_one_that_was_refused_is_not(service: Notification, mail: MailServer) -> None:
+    await service.post(registered(locale="en"))
+    await service.post(contact())
+    fates = await service.post(debited("c-1", 70), debited("c-2", 900, code="INSUFFICIENT_POINTS"), recorded=long_ago())
+    assert fates == {"applied": 1, "ignored": 1}
+    await service.sweep()
+    (told,) = mail.to("m-1@example.test")
+    assert "taken back 70 points" in told.body
+    await service.assert_books_hold()

@@ -71,3 +71,21 @@ def test_text_of_others_is_not_run() -> None:
     text = word(told, "en", ProgramWords("p", UTC)).body
     assert "{{ 7 * 7 }}" in text
     assert "49" not in text
+
+
+def test_an_expiry_names_the_last_day_where_the_program_is_at_home() -> None:
+    midnight = datetime(2026, 12, 31, 16, tzinfo=UTC)  # the first instant of the new year in Shanghai
+    told = facts(Template.POINTS_EXPIRING, ListedCause("greenpoints.points.expiring_soon.v1", 1_280, None, midnight))
+    english = said(told, "en")
+    assert "1,280" in english
+    assert "until the end of Dec 31, 2026" in english
+    assert "可使用至 2026年12月31日" in said(told, "zh-CN")
+
+
+def test_points_taken_by_a_correction_are_told_as_such_and_how_to_object() -> None:
+    lost = ListedCause("corrected", 70, None, None)
+    english, chinese = (said(facts(Template.POINTS_FORFEITED, lost), language) for language in ("en", "zh-CN"))
+    assert "taken back 70 points" in english
+    assert "Two persons agreed" in english
+    assert "After a review" not in english
+    assert "收回 70 积分" in chinese
