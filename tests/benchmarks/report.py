@@ -11,6 +11,7 @@ from tests.benchmarks.notifier import Notifier
 from tests.benchmarks.report_spine import LATENCY_TARGET, verdict
 from tests.benchmarks.result import Result
 from tests.benchmarks.rules import TARGET_US, RuleCost
+from tests.benchmarks.till import P99_TARGET, RATE_TARGET, TillFigures
 
 FLOOR_TARGET, NAIVE_TARGET = 0.8, 20.0
 
@@ -88,10 +89,16 @@ def as_json(result: Result) -> Mapping[str, Any]:
         "memory": None if result.memory is None else dataclasses.asdict(result.memory),
         "fraud": None if result.fraud is None else dataclasses.asdict(result.fraud),
         "notification": None if result.notifier is None else dataclasses.asdict(result.notifier),
+        "till": None if result.till is None else _till(result.till),
         "sustained": [
             {**dataclasses.asdict(one), "mean_cpu": one.cpu(), "limit": one.limit()} for one in result.sustained
         ],
     }
+
+
+def _till(one: TillFigures) -> Mapping[str, Any]:
+    rates = [{**dataclasses.asdict(rate), "ratio": rate.ratio, "p99_ratio": rate.p99_ratio} for rate in one.rates]
+    return {**dataclasses.asdict(one), "rates": rates, "target_ratio": RATE_TARGET, "target_p99_ratio": P99_TARGET}
 
 
 def _rules(one: RuleCost) -> Mapping[str, Any]:

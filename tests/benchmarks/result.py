@@ -10,6 +10,7 @@ from tests.benchmarks.memory import Memory
 from tests.benchmarks.notifier import Notifier
 from tests.benchmarks.rules import RuleCost
 from tests.benchmarks.sustained import Sustained
+from tests.benchmarks.till import TillFigures
 
 
 @dataclass(slots=True)
@@ -22,4 +23,5 @@ class Result:
     memory: Memory | None = None
     fraud: FraudFigures | None = None
     notifier: Notifier | None = None
+    till: TillFigures | None = None
     sustained: list[Sustained] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from deploy.local.processes import Say
-from tests.benchmarks import fraud, machine, notifier, profiled, report, report_spine
+from tests.benchmarks import fraud, machine, notifier, profiled, report, report_spine, till
 from tests.benchmarks.comparison import PARTITIONS, Plan, compare
 from tests.benchmarks.events import SIZES
 from tests.benchmarks.latency import measure_latency
@@ -13,7 +13,7 @@ from tests.benchmarks.rules import measure_rules, rule_cost_lines
 from tests.benchmarks.stage import Stage, running_stage
 from tests.benchmarks.sustained import measure_sustained
 
-ALL_PARTS = ("rules", "throughput", "latency", "memory", "fraud", "notification")
+ALL_PARTS = ("rules", "throughput", "latency", "memory", "fraud", "notification", "till")
 PARTS = (*ALL_PARTS, "small")  # small: of the throughput only the small receipts, the headline
 
 
@@ -32,6 +32,10 @@ async def run(plan: Plan, only: Sequence[str], sustained: int | None, profile: s
             for line in rule_cost_lines(result.rules):
                 say(line)
         await _measure(stage, result, parts, say)
+        if "till" in parts:
+            result.till = await till.measure_till(stage, plan, say)
+            for line in till.lines(result.till):
+                say(line)
         if sustained is not None:
             result.sustained = await measure_sustained(stage, plan, sustained, say)
             for line in report_spine.sustained_lines(result.sustained):

@@ -233,7 +233,7 @@ async def test_trace_and_explain_tell_a_purchase_with_refund_and_redemption(
     in_order = [
         "purchase.completed buy from /pos/tests/t1, program fruit-shop of member ann",
         "decision: granted",
-        f"grant {grant['grant_id']}: 128 points CONSUMPTION, budget marketing-2026-2029, rule version 1",
+        f"grant {grant['grant_id']}: 128 points CONSUMPTION, budget marketing-2026-2029, rule version 2",
         f"lot {lot['lot_id']}: 128 points CONSUMPTION, available; now 10 remaining, 90 redeemed, 28 clawed back",
         "128 points issued → pending by points.granted",
         "90 points available → redeemed by points.redeemed",
@@ -253,8 +253,13 @@ async def test_trace_and_explain_tell_a_purchase_with_refund_and_redemption(
     assert "r2" not in text
     assert "other" not in text
 
-    for other_id in ("back", "r1", _STORY, grant["grant_id"], claw_back["claw_back_id"], redemption):
+    for other_id in ("back", "r1", _STORY, grant["grant_id"], claw_back["claw_back_id"]):
         assert await terminal.said("trace", other_id) == text, other_id
+    looked_through = await terminal.said("trace", redemption)
+    assert looked_through.startswith(text)
+    assert f"lot {lot['lot_id']}: 90 points CONSUMPTION" in looked_through.removeprefix(text)
+    assert "receipt r1 of " in looked_through and "budget marketing-2026-2029: marketing_expense" in looked_through
+    assert looked_through.rstrip().endswith("complete: every point reaches its cause and its budget")
     code, printed = await terminal.run("trace", "nobody-knows-this")
     assert code == 1
     assert len(printed.splitlines()) == 1
@@ -276,6 +281,35 @@ async def test_trace_and_explain_tell_a_purchase_with_refund_and_redemption(
     answer = await terminal.answered("explain", "r1", "--program", PROGRAM, "--merchant", MERCHANT)
     assert (answer["recomputes"], answer["granted"]) == (True, 128)
     assert answer["explanation"]["totals"]["points"] == 128
+
+
+async def test_a_redemptions_rows_are_sealed_exported_and_verified_without_our_code(
+    spine: Services, till: Till, terminal: Terminal, tmp_path: Path
+) -> None:
+    await till.register("eve")
+    await till.send("buy-eve", purchase("r-eve", "eve", 9_000), ago=9)
+    await until_decided(spine, 1)
+    redemption = await redeemed(spine, "eve", 40)
+    out, heads, table = tmp_path / "out.json", tmp_path / "heads.json", tmp_path / "look.csv"
+
+    async def all_sealed() -> bool:
+        return "not sealed yet" not in await terminal.said("audit", "export", str(out), "--redemption", redemption)
+
+    await eventually("every row is sealed", all_sealed)
+    audit = ("--database", spine.database.dsns["greenpoints_audit"])
+    assert "Untouched: " in await terminal.said("audit", "seals", *audit, "--write", str(heads))
+    assert "Untouched: " in await terminal.said("audit", "seals", *audit, "--expect", str(heads))
+    script = (sys.executable, "-I", str(CHECKOUT / "docs" / "verify_export.py"), str(out), str(heads))
+    code, printed = await processes.run(script, cwd=tmp_path)
+    assert (code, printed.split(" rows proved")[0]) == (0, "3"), printed
+    await terminal.said("trace", redemption, "--csv", str(table))
+    assert "r-eve" in table.read_text("utf-8-sig")
+
+    key = (await terminal.said("keys", "member", PROGRAM, "eve")).splitlines()[0]
+    assert key.startswith("gpr_")
+    assert key.split("_")[1] in await terminal.said("keys", "list", PROGRAM)
+    await terminal.said("keys", "revoke", key.split("_")[1])
+    assert "revoked" in await terminal.said("keys", "list", PROGRAM)
 
 
 async def test_what_earned_nothing_is_explained(spine: Services, till: Till, terminal: Terminal) -> None:

@@ -42,34 +42,33 @@ SEED = 11
 
 _NO_TIERS = "no shipped pack that this run plays has tiers"
 _NO_CORRECTIONS = "no operator corrects a balance in this run; tests/integration has one that does"
-_NO_ORDERS = "the reward catalogue is not built: redemption places no orders"
+_NOTHING_EXPIRES = "no lot of this run is within 30 days of its date; tests/integration/redemption has such"
+_NO_ORDERS = "this run orders nothing and pays no bill with points; tests/integration/redemption does"
 # (topic, side, service) of declared edges that no run can show yet, and why
 NOT_YET: Mapping[tuple[str, str, str], str] = {
-    ("members.profiles.v1", "producer", "redemption"): "accounts cannot be closed yet: no member.closed",
     ("members.tiers.v1", "producer", "earning"): _NO_TIERS,
     ("members.tiers.v1", "consumer", "redemption"): _NO_TIERS,
     ("members.tiers.v1", "consumer", "fraud_monitoring"): _NO_TIERS,
     ("members.tiers.v1", "consumer", "notification"): _NO_TIERS,
-    ("redemption.orders.v1", "producer", "redemption"): _NO_ORDERS,
-    ("redemption.orders.v1", "consumer", "fraud_monitoring"): _NO_ORDERS,
-    ("redemption.orders.v1", "consumer", "notification"): _NO_ORDERS,
 }
 _ORDERS = "order.placed order.fulfilled order.cancelled order.returned order.exchanged authorization.placed"
-_TILL = "authorization.captured authorization.voided voucher.issued voucher.used voucher.requested"
+_TILL = "authorization.captured authorization.voided voucher.used voucher.restored benefit.used benefit.restored"
 # types of the contract that this run's log need not hold, and why
 TYPES_NOT_YET: Mapping[str, str] = {
     **dict.fromkeys([*_ORDERS.split(), *_TILL.split()], _NO_ORDERS),
     "birthday.reached": "no shipped pack that this run plays has birthday points",
     "tier.changed": _NO_TIERS,
     "tier.due": _NO_TIERS,
-    "member.closed": "accounts cannot be closed yet",
+    "tier.floor_requested": _NO_TIERS,
     "member.updated": "the gateway takes it; the simulated people do not change",
     "correction.requested": _NO_CORRECTIONS,
     "points.corrected": _NO_CORRECTIONS,
-    "points.tender_refunded": "points do not pay at the till yet",
-    "points.restored": "rewards cannot be returned yet",
-    "points.expired": "lots do not expire yet",
-    "points.expiring_soon": "lots do not expire yet",
+    "points.debited": _NO_CORRECTIONS,
+    "points.tender_refunded": _NO_ORDERS,
+    "points.restored": _NO_ORDERS,
+    "points.expired": _NOTHING_EXPIRES,
+    "points.expiring_soon": _NOTHING_EXPIRES,
+    "points.extended": _NOTHING_EXPIRES,
     "message.failed": "this run's mail server takes everything; tests/integration/notification has one that does not",
 }
 
@@ -132,6 +131,7 @@ async def _live(services: Services) -> None:
     async with producer(services.kafka) as sender:
         till = Till(sender, "topology")
         await _owe_and_repay(services, till)
+        await _close_an_account(services, till)
         await till.raw("members.contacts.v1", f"{COMMUNITY}/somebody".encode(), None)
     await _drained(services)
     await _decide(services)
@@ -188,6 +188,29 @@ async def _owe_and_repay(services: Services, till: Till) -> None:
 
     await eventually("deficit of ann", owing)
     await till.send("ann-3", purchase("ann-3", "ann", 3_000), ago=8)
+
+
+async def _close_an_account(services: Services, till: Till) -> None:
+    """A member leaves and gives up what is there; the worker reads redemption's own word."""
+    await till.register("bea")
+    await till.send("bea-1", purchase("bea-1", "bea", 2_500), ago=9)
+
+    async def closed() -> bool:
+        async with services.operator("redemption") as client:
+            answer = await client.post(
+                f"/v1/programs/{SHOP}/members/bea/closure",
+                json={"acknowledged_points": 25},
+                headers={"Idempotency-Key": "bea-leaves"},
+            )
+        return answer.is_success and answer.json()["forfeited"] == 25
+
+    async def there() -> bool:
+        async with services.operator("redemption") as client:
+            answer = await client.get(f"/v1/programs/{SHOP}/members/bea/balance")
+        return answer.is_success and answer.json()["available"] == 25
+
+    await eventually("points of bea", there)
+    await eventually("closed account of bea", closed)
 
 
 async def _decide(services: Services) -> None:

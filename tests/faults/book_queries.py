@@ -101,7 +101,8 @@ QUERIES = {
     "referral": Query(
         """
         SELECT invitee_id, program_id || '/' || invitee_id, concat_ws(' ', inviter_id, event_id, event_time, state,
-               receipt_key, qualified_id, reversed_id)
+               receipt_key, qualified_id, reversed_id, voucher_request_id, voucher_id, voucher_cost_minor,
+               voucher_recall_id)
           FROM earning.referral
         """
     ),
@@ -176,6 +177,14 @@ QUERIES = {
                    SELECT string_agg(concat_ws(':', lot_id, a.points), ' ' ORDER BY lot_id)
                      FROM redemption.allocation AS a WHERE a.redemption_id = r.redemption_id))
           FROM redemption.redemption AS r
+        """
+    ),
+    # A voucher ends when its time has come, whatever the run.
+    "voucher": Query(
+        """
+        SELECT member_id, voucher_id::text, concat_ws(' ', member_id, offer_id, rule_version, order_id, unit,
+               request_id, issued_at, valid_until, nullif(end_reason, 'expired'))
+          FROM redemption.voucher
         """
     ),
     # A request whose reply was lost is asked again, and refused again: one row each, so they are not counted.

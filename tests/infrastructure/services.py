@@ -20,6 +20,7 @@ from deploy.local.stack import CHECKOUT
 from tests.infrastructure.fixtures import Database
 
 OPERATOR_TOKEN = "operator-of-the-tests"  # noqa: S105 - of no worth outside the test
+VOUCHER_KEY = "a-voucher-key-of-the-tests-that-is-long-enough"
 _READY_SECONDS = 40
 
 
@@ -46,6 +47,7 @@ class Services:
             "GREENPOINTS_HTTP_HOST": "127.0.0.1",
             "GREENPOINTS_HTTP_PORT": str(port),
             "GREENPOINTS_OPERATOR_TOKEN": OPERATOR_TOKEN,
+            "GREENPOINTS_VOUCHER_KEY": VOUCHER_KEY,
             "GREENPOINTS_ORDINAL": str(ordinal),
             "GREENPOINTS_SWEEP_MILLISECONDS": "200",
             "GREENPOINTS_SESSION_MILLISECONDS": "6000",
