@@ -29,8 +29,9 @@ _PORT_TAKEN = "Address already in use"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "shared_buffers": "256MB",
     "max_wal_size": "4GB",
+    # The relay reads past what it deleted until a vacuum has been there; once a minute is too seldom.
+    "autovacuum_naptime": "10s",
     "max_connections": "100",
     "timezone": "UTC",
     "log_min_messages": "warning",
@@ -38,7 +39,15 @@ _SETTINGS = {
     "log_min_error_statement": "panic",
 }
 # A test's cluster is thrown away: it need not survive the machine.
-_EPHEMERAL_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_EPHEMERAL_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "256MB",
+}
+# The indexes of a day's traffic must fit, or every backend writes pages itself.
+_LEAST_SHARED_BUFFERS_MB, _MOST_SHARED_BUFFERS_MB = 512, 2048
+_SHARE_OF_MEMORY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +229,16 @@ def _clear_stale_lock(cluster: Path, say: Say) -> None:
 
 
 def _argv(server: software.Postgres, cluster: Path, port: int, *, ephemeral: bool) -> list[str]:
-    settings = {**_SETTINGS, "port": str(port), **(_EPHEMERAL_SETTINGS if ephemeral else {})}
+    kind = _EPHEMERAL_SETTINGS if ephemeral else {"shared_buffers": _shared_buffers()}
+    settings = {**_SETTINGS, "port": str(port), **kind}
     options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
     return [str(server.bin / "postgres"), "-D", str(cluster), *options]
+
+
+def _shared_buffers() -> str:
+    """An eighth of the machine's memory, within bounds: 512 MB to 2 GB."""
+    eighth = psutil.virtual_memory().total // 2**20 // _SHARE_OF_MEMORY
+    return f"{min(max(eighth, _LEAST_SHARED_BUFFERS_MB), _MOST_SHARED_BUFFERS_MB)}MB"
 
 
 async def _comes_up(child: Child, dsn: str) -> bool:
