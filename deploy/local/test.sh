@@ -1,9 +1,11 @@
 #!/bin/bash
-# Runs every kind of test, even after a failure, and sums up. Three lanes side by side, each with servers of its own:
+# Runs every kind of test, even after a failure, and sums up. Four lanes side by side, each with servers of its own:
 # much of the time tests wait for sessions to end and processes to start. GREENPOINTS_TEST_LANES=1 runs one after the other.
 set -u
-lanes=("lint unit contract end_to_end browser" "integration" "faults")
-[ "${GREENPOINTS_TEST_LANES:-3}" = 1 ] && lanes=("${lanes[*]}")
+# `books` are the integration tests of the two services that keep points; `integration` all others.
+lanes=("lint unit contract end_to_end browser" "integration" "books" "faults")
+books=(tests/integration/earning tests/integration/redemption)
+[ "${GREENPOINTS_TEST_LANES:-4}" = 1 ] && lanes=("${lanes[*]}")
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 set -m # each lane a process group of its own, which Ctrl-C reaches through us
@@ -19,6 +21,8 @@ trap stop INT TERM
 run() {
     case $1 in
         lint) deploy/local/lint.sh ;;
+        books) .venv/bin/python -m pytest -q "${books[@]}" ;;
+        integration) .venv/bin/python -m pytest -q tests/integration "${books[@]/#/--ignore=}" ;;
         *) .venv/bin/python -m pytest -q "tests/$1" ;;
     esac
 }
