@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from asyncpg.pgproto import pgproto
 
 from services.earning.counted import CapUse, Counted
@@ -41,8 +42,7 @@ def reference(event: CloudEvent) -> str:
     return f"{event.source}#{event.id}"
 
 
-@dataclass(slots=True)
-class MemberEntry:
+class MemberEntry(msgspec.Struct, gc=False):
     """What earning knows of a registered member.
 
     `first_order` is the receipt that earned first, set once; `referral` says who invited the member.
@@ -58,8 +58,7 @@ class MemberEntry:
     segments: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class LineEntry:
+class LineEntry(msgspec.Struct, gc=False):
     """A bought line and what came back of it."""
 
     line_id: str
@@ -72,8 +71,7 @@ class LineEntry:
     changed: bool = False
 
 
-@dataclass(slots=True)
-class GrantLineEntry:
+class GrantLineEntry(msgspec.Struct, gc=False):
     """One line of a grant, as it is stored."""
 
     line_id: str
@@ -84,8 +82,7 @@ class GrantLineEntry:
     rules: tuple[tuple[str, int], ...]
 
 
-@dataclass(slots=True)
-class GrantEntry:
+class GrantEntry(msgspec.Struct, gc=False):
     """A grant of a receipt, drop or referral: new in this batch, or loaded and perhaps changed."""
 
     grant_id: UUID
@@ -106,8 +103,7 @@ class GrantEntry:
     changed: bool = False
 
 
-@dataclass(slots=True)
-class ReceiptEntry:
+class ReceiptEntry(msgspec.Struct):
     """A receipt; without a purchase it is awaited: a refund came first.
 
     `cap_uses`: points that its grants use of counted caps, as things stand.
@@ -125,15 +121,15 @@ class ReceiptEntry:
     outcome: str = "awaited"
     code: str | None = None
     rule_version: int | None = None
-    facts: EarnFacts = field(default_factory=EarnFacts)
+    facts: EarnFacts = msgspec.field(default_factory=EarnFacts)
     purchase: PurchaseCompleted | None = None
     purchase_json: str | None = None  # the same as it is stored
     returned_points_minor: int = 0
     returned_voucher_minor: int = 0
     revision: int = 0
-    cap_uses: dict[CapUse, int] = field(default_factory=dict)
-    lines: list[LineEntry] = field(default_factory=list)
-    grants: list[GrantEntry] = field(default_factory=list)
+    cap_uses: dict[CapUse, int] = msgspec.field(default_factory=dict)
+    lines: list[LineEntry] = msgspec.field(default_factory=list)
+    grants: list[GrantEntry] = msgspec.field(default_factory=list)
     changed: bool = False
     lines_new: bool = False
 
@@ -227,8 +223,7 @@ class SliceEntry:
     spent_minor: int = 0  # by this batch; below zero when more came back than went out
 
 
-@dataclass(slots=True)
-class DecisionRow:
+class DecisionRow(msgspec.Struct, gc=False):
     """What became of one event."""
 
     delivered: Delivered

@@ -22,8 +22,7 @@ from shared.events.event import EventData
 from shared.events.fields import is_printable, parse_timestamp
 from shared.events.integrity import MAX_MESSAGE_BYTES, load_json, malformed
 from shared.events.member_closed import MemberClosed
-from shared.events.points_granted import PointsGranted
-from shared.events.quick import quick_reader
+from shared.events.quick import HOT_TYPES, is_plain, quick_reader
 from shared.events.reason_codes import ReasonCode
 from shared.events.rejected import FieldError, Rejected
 
@@ -48,8 +47,8 @@ AUTHORITIES: Final[Mapping[str, str]] = MappingProxyType({MemberClosed.TYPE: "/r
 
 def parse_structured(raw: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> CloudEvent:
     """A structured-mode event: one JSON object with the attributes and `data`. Raises Rejected."""
-    if (own := _read_own(raw, max_bytes)) is not None:
-        return own
+    if (hot := _read_hot(raw, max_bytes)) is not None:
+        return hot
     envelope = load_json(raw, max_bytes)
     if not isinstance(envelope, dict):
         raise malformed("A structured event is one JSON object with the CloudEvents attributes.")
@@ -133,45 +132,48 @@ class _Attributes(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=T
     extensions: Mapping[str, str] = _NO_EXTENSIONS  # never the envelope's own word
 
 
-class _OwnEnvelope(_Attributes, frozen=True, gc=False, forbid_unknown_fields=True):
+class _HotEnvelope(_Attributes, frozen=True, gc=False, forbid_unknown_fields=True):
     data: msgspec.Raw
 
 
-_read_own_envelope: Final = msgspec.json.Decoder(_OwnEnvelope).decode
-_OWN: Final = PointsGranted  # the hot type that our own services write
-_OWN_MARK: Final = f'"type":"{PointsGranted.TYPE}"'.encode()
+_read_hot_envelope: Final = msgspec.json.Decoder(_HotEnvelope).decode
+_HOT_MARKS: Final = tuple(f'{model.TYPE}"'.encode() for model in HOT_TYPES)
+_HOT: Final = {model.TYPE: model for model in HOT_TYPES}
 
 
-def _read_own(raw: bytes, max_bytes: int) -> CloudEvent | None:
-    """An event as our services write it, in half the time; None for whatever may be otherwise, and be it one byte."""
-    if _OWN_MARK not in raw or len(raw) > max_bytes or b"\\" in raw or b"\x7f" in raw or not raw.isascii():
+def _read_hot(raw: bytes, max_bytes: int) -> CloudEvent | None:
+    """An event of a hot type in the usual words, in half the time; None for whatever may be meant otherwise."""
+    if len(raw) > max_bytes or not any(mark in raw for mark in _HOT_MARKS):
         return None
     try:
-        envelope = _read_own_envelope(raw)
-    except msgspec.MsgspecError:
+        if not is_plain(raw):
+            return None
+        envelope = _read_hot_envelope(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    written = bytes(envelope.data)
+    written, model = bytes(envelope.data), _HOT.get(envelope.type)
     if (
-        envelope.type != _OWN.TYPE
+        model is None
         or envelope.specversion != "1.0"
-        or envelope.datacontenttype != "application/json"
+        or envelope.datacontenttype not in (None, "application/json")
         or envelope.extensions is not _NO_EXTENSIONS
         or raw.count(b":") - written.count(b":") != _colons(envelope)
     ):
         return None
-    reader = quick_reader(_OWN)
-    data = None if reader is None else reader.read_as_written(written)
-    return None if data is None else _assemble(envelope, data, written)
+    reader = quick_reader(model)
+    read = None if reader is None else reader.read_text(written)
+    return None if read is None else _assemble(envelope, *read)
 
 
-def _colons(envelope: _OwnEnvelope) -> int:
+def _colons(envelope: _HotEnvelope) -> int:
     """As many as it is written with if it names no attribute twice."""
-    subject, partitionkey = envelope.subject, envelope.partitionkey
+    subject, partitionkey, content_type = envelope.subject, envelope.partitionkey, envelope.datacontenttype
     return (
-        7
+        6
         + envelope.id.count(":")
         + envelope.source.count(":")
         + envelope.time.count(":")
+        + (0 if content_type is None else 1)
         + (0 if subject is None else 1 + subject.count(":"))
         + (0 if partitionkey is None else 1 + partitionkey.count(":"))
     )

@@ -9,7 +9,7 @@ import orjson
 from services.earning.desk import DecisionRow, EarningDesk, GrantEntry, ReceiptEntry
 from services.earning.domain.facts import EarnFacts
 from services.earning.store.save_counted import counted_arguments
-from services.earning.store.save_deeds import deed_arguments, deed_grants
+from services.earning.store.save_deeds import deed_arguments, deed_grants, grant_lines
 from services.earning.store.save_occasions import occasion_arguments
 from services.earning.store.save_tiers import tier_arguments
 from shared.runtime.ledger import pack_headers
@@ -182,7 +182,7 @@ def _grant_arguments(receipts: list[ReceiptEntry], others: Iterable[GrantEntry])
         "gc_id": [grant.grant_id for grant in changed],
         "gc_clawed": [grant.clawed_back for grant in changed],
         "gc_cost": [grant.cost_returned_minor for grant in changed],
-        "gc_lines": [_grant_lines(grant) for grant in changed],
+        "gc_lines": [grant_lines(grant) for grant in changed],
         "gc_available": [grant.available_at for grant in changed],
     }
 
@@ -200,17 +200,13 @@ def _grant_row(receipt: ReceiptEntry, grant: GrantEntry) -> tuple[object, ...]:
         grant.clawed_back,
         grant.cost_minor,
         grant.cost_returned_minor,
-        _grant_lines(grant),
+        grant_lines(grant),
         grant.rule_version,
         microseconds(grant.event_time),
         maybe_microseconds(grant.available_at),
         maybe_microseconds(grant.expires_at),
         grant.correlation_id,
     )
-
-
-def _grant_lines(grant: GrantEntry) -> str:
-    return orjson.dumps(grant.lines).decode()
 
 
 def _claim_arguments(desk: EarningDesk) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from uuid import UUID
 
+import msgspec
 import orjson
 
 from services.earning.deeds import DropEntry, ReferralEntry, RejectionEntry, RewardEntry
@@ -182,7 +183,7 @@ def _grant_row(grant: GrantEntry, origin: Origin, program_id: str, member_id: st
         grant.clawed_back,
         grant.cost_minor,
         grant.cost_returned_minor,
-        orjson.dumps(grant.lines).decode(),
+        grant_lines(grant),
         grant.rule_version,
         microseconds(grant.event_time),
         maybe_microseconds(grant.available_at),
@@ -190,6 +191,11 @@ def _grant_row(grant: GrantEntry, origin: Origin, program_id: str, member_id: st
         grant.correlation_id,
         occasion_key,
     )
+
+
+def grant_lines(grant: GrantEntry) -> str:
+    """Its lines as they are stored."""
+    return msgspec.json.encode(grant.lines).decode()
 
 
 def _drop_row(drop: DropEntry) -> tuple[object, ...]:

@@ -8,6 +8,8 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
+from services.earning.desk import EarningDesk
+from shared.runtime.postgres import Connection
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.till import purchase, refund
 from tests.integration.earning.harness import Earning, program, record, started
@@ -66,6 +68,30 @@ async def test_what_other_partitions_hold_unspent_is_called_back_before_anything
         await earning.post(record("b", purchase("r2", "bea", 1_279_900)), partition=1)  # 63,995: all that is left
         assert [outcome for _, outcome, _ in await earning.outcomes()] == ["granted", "granted"]
         assert await spent(earning) == 64_000
+
+
+async def test_a_slice_called_back_between_deciding_and_saving_is_not_spent(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(database.dsns["earning"], program(approved_minor=64_000)) as earning:
+        await earning.register("ann")
+        await earning.register("bea", partition=1)
+        await earning.post(record("a", purchase("r1", "ann", 100)))  # fetches 1,000, spends 5
+        books, calls = earning.service.books, []
+        assert books is not None
+        settle = books.settle
+
+        async def overtaken(connection: Connection, desk: EarningDesk) -> None:
+            calls.append(desk)
+            if len(calls) == 1:  # the other partition takes all there is, this one's slice as well
+                await earning.post(record("b", purchase("r2", "bea", 1_279_900)), partition=1)
+            await settle(connection, desk)
+
+        monkeypatch.setattr(books, "settle", overtaken)
+        await earning.post(record("c", purchase("r3", "ann", 2_000)))
+        assert [outcome for _, outcome, _ in await earning.outcomes()] == ["granted", "granted", "declined"]
+        assert await spent(earning) == 64_000
+        await earning.assert_books_hold()
 
 
 async def test_a_claw_back_gives_its_cost_back_to_the_slice(database: Database) -> None:
