@@ -1,22 +1,19 @@
 """A correction of a balance: asked by one operator, decided by another, carried out by earning's own event."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import asyncpg
 
 from services.earning.decide.route import EFFECTS, OWN_SOURCE
+from services.earning.second_person import STATE_OF, Verdict, awaits, refusal
 from services.earning.store import corrections
 from shared.events.cloudevent import derived_id
 from shared.events.correction_requested import CorrectionRequested
 from shared.events.keys import member_key
-from shared.events.reason_codes import ReasonCode, describe
+from shared.events.reason_codes import ReasonCode
 from shared.runtime.batch import Outgoing, outgoing_event
 from shared.runtime.http import ProblemError
 from shared.runtime.postgres import Pool
-
-Verdict = Literal["approve", "refuse"]
-STATE_OF: dict[Verdict, corrections.State] = {"approve": "approved", "refuse": "refused"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,31 +66,14 @@ async def decide(pool: Pool, program_id: str, correction_id: str, verdict: Verdi
         row = await connection.fetchrow(corrections.LOCK, program_id, correction_id)
         if row is None:
             raise unknown(program_id, correction_id)
-        if row["state"] != "requested":
-            if row["state"] == STATE_OF[verdict]:
-                return
-            raise ProblemError(
-                409, "ALREADY_DECIDED", f"Correction {correction_id} was {row['state']}, and that decision stands."
-            )
-        if verdict == "approve" and person == row["requested_by"]:
-            raise refusal(
-                409,
-                ReasonCode.SECOND_PERSON_REQUIRED,
-                f"{person} asked for correction {correction_id}; somebody else has to approve it.",
-            )
+        if not awaits(row, f"correction {correction_id}", verdict, person):
+            return
         told = _told(row, person) if verdict == "approve" else None
         await corrections.settle(connection, row, STATE_OF[verdict], person, note, told)
 
 
 def unknown(program_id: str, correction_id: str) -> ProblemError:
     return ProblemError(404, "NOT_FOUND", f"Program {program_id} has no correction {correction_id}; list them first.")
-
-
-def refusal(status: int, code: ReasonCode, detail: str) -> ProblemError:
-    """A refusal as the red lines ask for it: code, reason in both languages, control."""
-    reason = describe(code)
-    words = {"zh-CN": reason.zh, "en": reason.en}
-    return ProblemError(status, code.value, detail, reason=words, control=reason.control)
 
 
 def _told(row: asyncpg.Record, approver: str) -> Outgoing:

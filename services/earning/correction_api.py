@@ -6,7 +6,8 @@ import orjson
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from services.earning.correct import Request, Verdict, ask, decide, refusal, unknown
+from services.earning.correct import Request, ask, decide, unknown
+from services.earning.second_person import Verdict, refusal
 from services.earning.store import corrections
 from shared.events.fields import FreeText, Identifier, SignedPoints
 from shared.events.reason_codes import ReasonCode

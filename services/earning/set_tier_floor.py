@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from services.earning.correct import STATE_OF, Verdict, refusal
 from services.earning.decide.route import EFFECTS, OWN_SOURCE
+from services.earning.second_person import STATE_OF, Verdict, awaits, refusal
 from services.earning.store import corrections, tier_floors
 from shared.events.cloudevent import derived_id
 from shared.events.keys import member_key
@@ -62,18 +62,8 @@ async def decide(pool: Pool, program_id: str, floor_id: str, verdict: Verdict, p
         row = await connection.fetchrow(tier_floors.LOCK, program_id, floor_id)
         if row is None:
             raise unknown(program_id, floor_id)
-        if row["state"] != "requested":
-            if row["state"] == STATE_OF[verdict]:
-                return
-            raise ProblemError(
-                409, "ALREADY_DECIDED", f"Tier floor {floor_id} was {row['state']}, and that decision stands."
-            )
-        if verdict == "approve" and person == row["requested_by"]:
-            raise refusal(
-                409,
-                ReasonCode.SECOND_PERSON_REQUIRED,
-                f"{person} asked for tier floor {floor_id}; somebody else has to approve it.",
-            )
+        if not awaits(row, f"tier floor {floor_id}", verdict, person):
+            return
         told = _told(row, person) if verdict == "approve" else None
         await tier_floors.settle(connection, row, STATE_OF[verdict], person, note, told)
 

@@ -59,7 +59,7 @@ def revoke(key_id: str) -> None:
 def _issue(program: str, wanted: dict[str, object]) -> None:
     with Operator(find_addresses()) as operator:
         issued = operator.post("redemption", f"/v1/programs/{quote(program, safe='')}/access-keys", wanted)
-    print(issued["access_key"])
+    print(issued["access_key"], flush=True)
     typer.echo("Keep it: it is shown this once.", err=True)
 
 

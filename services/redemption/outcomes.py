@@ -137,11 +137,16 @@ def post_redemption(desk: RedemptionDesk, spending: Spending) -> None:
         body_hash=request.body_hash.hex(),
         reason=request.reason,
     )
-    event_id = derived_id(SOURCE, str(request.redemption_id), "points.redeemed")
+    event_id = redeemed_event_id(request.redemption_id)
     cause = Cause(data.TYPE, event_key(SOURCE, str(event_id)), str(event_id), spending.requested_at)
     desk.post(request.member, spent.movements, cause)
     desk.redemptions.append(spending)
     emit(desk, event_id, cause, data)
+
+
+def redeemed_event_id(redemption_id: UUID) -> UUID:
+    """Of the points.redeemed that tells a debit."""
+    return derived_id(SOURCE, str(redemption_id), "points.redeemed")
 
 
 def redemption_id(member: Member, idempotency_key: str) -> UUID:

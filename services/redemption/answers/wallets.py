@@ -153,14 +153,13 @@ class HoldsAnswer(_Answer):
 
 
 class AllocationAnswer(Source):
-    """What one lot paid, and the way to what earned it."""
+    """What one lot paid, and the way to what earned it. Never changes; the lot's date may, see `…/lots`."""
 
     lot_id: UUID
     grant_id: UUID
     points: int
     points_class: str = Field(alias="class")
     granted_at: datetime
-    expires_at: datetime | None
     granted_event_id: str
     causation_id: str
 

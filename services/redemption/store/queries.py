@@ -11,8 +11,10 @@ import orjson
 from services.redemption.desk import Member, RedemptionDesk
 from services.redemption.domain.balance import Totals
 from services.redemption.domain.wallet import Wallet
+from services.redemption.outcomes import SOURCE, redeemed_event_id
 from services.redemption.store.holds import with_holds
 from services.redemption.store.lots import read_open_lots
+from shared.events.cloudevent import event_key
 from shared.runtime.postgres import Connection, Pool
 
 LAST_ENTRY = 2**63 - 1
@@ -76,14 +78,18 @@ _REDEMPTION_COLUMNS = """
       FROM redemption"""
 REDEMPTION_BY_KEY = _REDEMPTION_COLUMNS + " WHERE program_id = $1 AND member_id = $2 AND idempotency_key = $3"
 REDEMPTION = _REDEMPTION_COLUMNS + " WHERE redemption_id = $1"
-# Allocations in spend order: each reaches one lot, its grant and what that grant rewarded (C25).
+# Allocations in the order in which they were spent, as the journal has it ($2: the key of points.redeemed): each
+# reaches one lot, its grant and what that grant rewarded (C25). Nothing of it ever changes, so a repeated request is
+# answered alike; the lot's date may move on and is not told here.
 LOOK_THROUGH = """
-    SELECT a.lot_id, a.points, l.grant_id, l.class, l.granted_at, l.expires_at, l.budget_id, l.rule_version,
+    SELECT a.lot_id, a.points, l.grant_id, l.class, l.granted_at, l.budget_id, l.rule_version,
            l.granted_event_id, l.causation_id, l.correlation_id, l.source_type, l.source_id, l.merchant_id,
            l.receipt_id, l.other_member_id
       FROM allocation a JOIN lot l USING (lot_id)
+      LEFT JOIN LATERAL (SELECT entry_id FROM journal
+                          WHERE cause_key = $2 AND lot_id = a.lot_id AND to_account = 'redeemed' OFFSET 0) AS j ON true
      WHERE a.redemption_id = $1
-     ORDER BY l.expires_at NULLS LAST, l.granted_at, l.lot_id
+     ORDER BY j.entry_id, l.lot_id
 """
 
 
@@ -179,7 +185,10 @@ async def read_redemption(
 ) -> tuple[asyncpg.Record, list[asyncpg.Record]] | None:
     """A redemption and its look-through; both are written once, so no snapshot is needed."""
     row = await connection.fetchrow(REDEMPTION, redemption_id)
-    return None if row is None else (row, await connection.fetch(LOOK_THROUGH, redemption_id))
+    if row is None:
+        return None
+    told = event_key(SOURCE, str(redeemed_event_id(redemption_id)))
+    return row, await connection.fetch(LOOK_THROUGH, redemption_id, told)
 
 
 async def read_clock(connection: Connection) -> datetime:

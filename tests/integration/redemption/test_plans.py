@@ -133,7 +133,7 @@ async def crowded(module_database: Database) -> AsyncIterator[Redemption]:
         pytest.param(PAID_BILLS, ["authorization_of_redemption", "redemption_pkey"], id="bills of a redemption"),
         pytest.param(FIND, ["access_key_pkey"], id="access key"),
         pytest.param(LIST, ["access_key_of_program"], id="access key page"),
-        pytest.param(LOOK_THROUGH, ["allocation_pkey", "lot_pkey"], id="look-through"),
+        pytest.param(LOOK_THROUGH, ["allocation_pkey", "lot_pkey", "one_posting_per_cause"], id="look-through"),
         pytest.param(SAVE_BATCH.sql, ["lot_pkey"], id="save a batch"),
         pytest.param(SAVE_UNDER_LOCK.sql, ["lot_pkey"], id="save under lock"),
         pytest.param(PROFILE, ["wallet_pkey", "member_pkey", "tier_told_pkey"], id="profile"),
