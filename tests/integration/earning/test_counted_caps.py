@@ -9,11 +9,13 @@ from typing import Any
 import asyncpg
 import pytest
 
+from services.earning.desk import EarningDesk
 from services.earning.store.campaign import CAMPAIGNS
 from services.earning.store.escrow import call_back_slices
 from shared.events.member_registered import MemberRegistered
 from shared.programs.pack import ProgramPack
 from shared.programs.rules import Cap, FirstOrderRule, PerOrderRule, RateRule
+from shared.runtime.postgres import Connection
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.till import PROGRAM, purchase, refund
 from tests.integration.earning.harness import NOW, Earning, program, record, started
@@ -240,6 +242,32 @@ async def test_any_history_in_any_batches_counts_as_one_event_after_the_other(da
             day: points for day, points in used.items() if points
         }
         await assert_counters_hold(earning)
+
+
+async def test_a_campaigns_slice_called_back_between_deciding_and_saving_is_not_used(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(
+        database.dsns["earning"], capped(Cap(points=6_400, per="campaign"), approved_minor=10_000_000)
+    ) as earning:
+        await earning.register("ann")
+        await earning.register("bea", partition=1)
+        await earning.post(record("a", purchase("r1", "ann", 1_000), ago=DAY))  # fetches 100, uses 10
+        books, calls = earning.service.books, []
+        assert books is not None
+        settle = books.settle
+
+        async def overtaken(connection: Connection, desk: EarningDesk) -> None:
+            calls.append(desk)
+            if len(calls) == 1:  # the other partition takes all there is, this one's slice as well
+                await earning.post(record("b", purchase("r2", "bea", 639_000), ago=DAY), partition=1)
+            await settle(connection, desk)
+
+        monkeypatch.setattr(books, "settle", overtaken)
+        await earning.post(record("c", purchase("r3", "ann", 2_000), ago=DAY))
+        assert await used_of_campaign(earning) == 6_400
+        assert await earning.balances() == {"ann": 10, "bea": 6_390}
+        await earning.assert_books_hold()
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
