@@ -179,12 +179,20 @@ QUERIES = {
           FROM redemption.redemption AS r
         """
     ),
-    # A voucher ends when its time has come, whatever the run.
+    "voucher requested": Query(
+        """
+        SELECT member_id, request_id::text, concat_ws(' ', member_id, offer_id, rule_version, requested_at, budget_id,
+               cost_minor, recall_id, recalled_at)
+          FROM redemption.voucher_request
+        """
+    ),
+    # A voucher ends when its time has come, whatever the run; one that is recalled may have been issued before or not.
     "voucher": Query(
         """
         SELECT member_id, voucher_id::text, concat_ws(' ', member_id, offer_id, rule_version, order_id, unit,
                request_id, issued_at, valid_until, nullif(end_reason, 'expired'))
           FROM redemption.voucher
+         WHERE end_reason IS DISTINCT FROM 'recalled'
         """
     ),
     # A request whose reply was lost is asked again, and refused again: one row each, so they are not counted.

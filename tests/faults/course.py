@@ -256,6 +256,7 @@ async def _post(course: Course) -> Post:
 
 _DUE = """
 SELECT (SELECT count(*) FROM redemption.audit_lot WHERE posted_state = 'pending' AND state <> 'pending')
+     + (SELECT count(*) FROM redemption.audit_voucher_request WHERE state IN ('requested', 'recalled'))
      + (SELECT count(*) FROM notification.audit_notice WHERE state = 'gathering')
      + (SELECT count(*) FROM notification.audit_message WHERE state IN ('queued', 'sending'))
 """
@@ -272,6 +273,6 @@ async def _drained(course: Course) -> None:
     async with reading_lag(audit_dsn, course.stack.kafka, EVERYBODY) as lag:
         while True:
             await lag.until_drained(DRAIN_SECONDS)
-            await eventually("lot matured, notice closed and e-mail sent", nothing_due)
+            await eventually("lot matured, voucher issued, notice closed and e-mail sent", nothing_due)
             if not (await lag.read()).total and await nothing_due():
                 return
