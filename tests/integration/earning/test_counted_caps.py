@@ -253,6 +253,8 @@ async def test_a_campaigns_slice_called_back_between_deciding_and_saving_is_not_
         await earning.register("ann")
         await earning.register("bea", partition=1)
         await earning.post(record("a", purchase("r1", "ann", 1_000), ago=DAY))  # fetches 100, uses 10
+        # so that the other partition has a slice of the budget: what is called back is the campaign's alone
+        await earning.post(record("a2", purchase("r0", "bea", 100), ago=DAY), partition=1)
         books, calls = earning.service.books, []
         assert books is not None
         settle = books.settle
@@ -260,7 +262,7 @@ async def test_a_campaigns_slice_called_back_between_deciding_and_saving_is_not_
         async def overtaken(connection: Connection, desk: EarningDesk) -> None:
             calls.append(desk)
             if len(calls) == 1:  # the other partition takes all there is, this one's slice as well
-                await earning.post(record("b", purchase("r2", "bea", 639_000), ago=DAY), partition=1)
+                await earning.post(record("b", purchase("r2", "bea", 638_900), ago=DAY), partition=1)
             await settle(connection, desk)
 
         monkeypatch.setattr(books, "settle", overtaken)
