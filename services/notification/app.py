@@ -6,7 +6,8 @@ In:  points.grants.v1, points.wallets.v1   granted, matured, clawed back, held, 
      members.profiles.v1                    language and consents
      members.contacts.v1                    addresses, read by this service alone; a record without value erases
      members.referrals.v1                   a welcome to the invitee, where marketing is consented to
-     members.activities.v1, members.tiers.v1, redemption.orders.v1   counted as ignored: nothing to tell yet
+     redemption.orders.v1                   what became of an order, and vouchers issued, never their codes
+     members.activities.v1, members.tiers.v1   counted as ignored: nothing to tell yet
 Out: notifications.deliveries.v1            message.sent, message.failed, message.suppressed
 SMTP: one e-mail per notice. HTTP: the in-app inbox as JSON and as a page, and the message log (api.py, page.py)
 """
@@ -27,6 +28,11 @@ from services.notification.handlers.on_hold_placed import on_hold_placed
 from services.notification.handlers.on_hold_released import on_hold_released
 from services.notification.handlers.on_member_registered import on_member_registered
 from services.notification.handlers.on_member_updated import on_member_updated
+from services.notification.handlers.on_order_cancelled import on_order_cancelled
+from services.notification.handlers.on_order_exchanged import on_order_exchanged
+from services.notification.handlers.on_order_fulfilled import on_order_fulfilled
+from services.notification.handlers.on_order_placed import on_order_placed
+from services.notification.handlers.on_order_returned import on_order_returned
 from services.notification.handlers.on_points_clawed_back import on_points_clawed_back
 from services.notification.handlers.on_points_corrected import on_points_corrected
 from services.notification.handlers.on_points_debited import on_points_debited
@@ -37,6 +43,7 @@ from services.notification.handlers.on_points_held import on_points_held
 from services.notification.handlers.on_points_matured import on_points_matured
 from services.notification.handlers.on_points_released import on_points_released
 from services.notification.handlers.on_referral_accepted import on_referral_accepted
+from services.notification.handlers.on_voucher_issued import on_voucher_issued
 from services.notification.page import page_routes
 from services.notification.send_emails import EmailSender, erase_letters
 from services.notification.settings import NotificationSettings
@@ -47,6 +54,11 @@ from shared.events.hold_placed import HoldPlaced
 from shared.events.hold_released import HoldReleased
 from shared.events.member_registered import MemberRegistered
 from shared.events.member_updated import MemberUpdated
+from shared.events.order_cancelled import OrderCancelled
+from shared.events.order_exchanged import OrderExchanged
+from shared.events.order_fulfilled import OrderFulfilled
+from shared.events.order_placed import OrderPlaced
+from shared.events.order_returned import OrderReturned
 from shared.events.points_clawed_back import PointsClawedBack
 from shared.events.points_corrected import PointsCorrected
 from shared.events.points_debited import PointsDebited
@@ -57,6 +69,7 @@ from shared.events.points_held import PointsHeld
 from shared.events.points_matured import PointsMatured
 from shared.events.points_released import PointsReleased
 from shared.events.referral_accepted import ReferralAccepted
+from shared.events.voucher_issued import VoucherIssued
 from shared.runtime.service import Running, Service, Timer
 
 
@@ -102,6 +115,12 @@ def notification(settings: NotificationSettings) -> Service[NotificationDesk]:
             PointsForfeited: on_points_forfeited,
             PointsDebited: on_points_debited,
             PointsExpiringSoon: on_points_expiring_soon,
+            OrderPlaced: on_order_placed,
+            OrderFulfilled: on_order_fulfilled,
+            OrderCancelled: on_order_cancelled,
+            OrderReturned: on_order_returned,
+            OrderExchanged: on_order_exchanged,
+            VoucherIssued: on_voucher_issued,
             ReferralAccepted: on_referral_accepted,
         },
         on_erased=on_contact_erased,

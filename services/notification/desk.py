@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
 from services.notification.domain.consent import Profile
+from services.notification.domain.details import Details
 from services.notification.domain.ids import notice_id
 from services.notification.domain.notice import Cause, FirstCause, Notice, NoticeKey
 from services.notification.notice_keys import notice_key
@@ -137,6 +138,7 @@ def tell(
     lot_id: UUID | None = None,
     reference: str | None = None,
     at: datetime | None = None,
+    details: Details | None = None,
     window: timedelta | None = None,
 ) -> Fate:
     """Tell the event's member of it; `kind` is the event's type where nothing else is meant."""
@@ -145,6 +147,6 @@ def tell(
     key = notice_key(data)
     assert key is not None  # noqa: S101 - every event with a handler that tells has one
     story = getattr(data, "correlation_id", None) or f"{event.source}#{event.id}"  # a member's own event begins one
-    cause = Cause(event.event_key, kind or event.type, points, lot_id, reference, at, story)
+    cause = Cause(event.event_key, kind or event.type, points, lot_id, reference, at, story, details)
     first = FirstCause(event.event_key, event.type, event.id, story, getattr(data, "rule_version", None))
     return desk.tell(delivered, key, cause, first, window or desk.windows.notice)

@@ -1,8 +1,9 @@
 """What a message says, in the member's language: a file per template and language in templates/."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,12 +12,14 @@ from zoneinfo import ZoneInfo
 import yaml
 from babel import Locale
 from babel.dates import format_date, format_time
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from services.notification.domain.details import Details
 from services.notification.domain.language import EN, ZH
 from services.notification.domain.template import Template
 from shared.events.reason_codes import ReasonCode, describe
+from shared.programs.texts import Name
 from shared.programs.versions import ProgramBook
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,6 +42,7 @@ class ListedCause:
     points: int
     reference: str | None
     at: datetime | None
+    details: Details | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +60,11 @@ class Facts:
 
 
 class ProgramWords(NamedTuple):
-    """How the program is called in one language, and where its day begins."""
+    """How the program and its rewards and vouchers (by id) are called in one language, and where its day begins."""
 
     name: str
     zone: tzinfo
+    called: Callable[[str], str] = str
 
 
 def program_words(programs: ProgramBook, program_id: str, language: str) -> ProgramWords:
@@ -68,7 +73,23 @@ def program_words(programs: ProgramBook, program_id: str, language: str) -> Prog
     if not versions:
         return ProgramWords(program_id, UTC)
     pack = versions[-1].pack
-    return ProgramWords(pack.name.en if language == EN else pack.name.zh_cn, ZoneInfo(pack.time_zone))
+
+    def called(offer_id: str) -> str:
+        """By the latest version that has it; by its id where none does."""
+        for version in reversed(versions):
+            for reward in version.pack.rewards:
+                if reward.reward_id == offer_id:
+                    return _in(language, reward.name)
+            for voucher in version.pack.vouchers:
+                if voucher.voucher_id == offer_id:
+                    return _in(language, voucher.name)
+        return offer_id
+
+    return ProgramWords(_in(language, pack.name), ZoneInfo(pack.time_zone), called)
+
+
+def _in(language: str, name: Name) -> str:
+    return name.en if language == EN else name.zh_cn
 
 
 def word(facts: Facts, language: str, program: ProgramWords) -> TextParts:
@@ -79,6 +100,7 @@ def word(facts: Facts, language: str, program: ProgramWords) -> TextParts:
         .render(
             facts=facts,
             program=program.name,
+            called=program.called,
             speak=Speech(language, program.zone),
         )
     )
@@ -95,6 +117,16 @@ class Speech:
 
     def number(self, number: int) -> str:
         return format_decimal(number, locale=LANGUAGES[self.language])
+
+    def money(self, amount_minor: int, currency: str) -> str:
+        """An amount of minor units, exactly."""
+        amount = Decimal(amount_minor).scaleb(-get_currency_precision(currency))
+        return format_currency(amount, currency, locale=LANGUAGES[self.language])
+
+    def percent(self, hundredths: int) -> str:
+        """Hundredths of a percent: 250 is 2.5%."""
+        share = Decimal(hundredths).scaleb(-4)
+        return format_percent(share, locale=LANGUAGES[self.language], decimal_quantization=False)
 
     def moment(self, instant: datetime) -> str:
         """Day and minute where the program is at home."""

@@ -10,6 +10,11 @@ from collections.abc import Mapping
 from tests.faults.book_queries import Query
 from tests.faults.record import LEAVING_PREFIX, SUSPECT_PREFIX
 
+# Whether a voucher that is recalled was issued before, and so told, is the sweeper's pace.
+_LASTING = """
+    NOT EXISTS (SELECT FROM redemption.voucher AS v WHERE n.template = 'voucher_issued'
+                   AND v.voucher_id::text = c.reference AND v.end_reason = 'recalled')
+"""
 _DEAD_LETTERS = ("earning", "redemption", "fraud_monitoring", "notification")
 # Which event brought a hold its points is a race for these members, so is what redemption told of it.
 _WITHOUT_SUSPECTS = (SUSPECT_PREFIX,)
@@ -73,28 +78,29 @@ TOLD_QUERIES: Mapping[str, Query] = {
         "SELECT member_id, member_id || ' ' || hold_id, concat_ws(' ', reason, decision, note) FROM notification.hold"
     ),
     "cause told": Query(
-        """
+        f"""
         SELECT n.member_id, c.event_key::text, concat_ws(' ', n.program_id, n.member_id, n.template, n.group_key,
-               c.kind, c.points, c.lot_id, c.reference, c.correlation_id,
+               c.kind, c.points, c.lot_id, c.reference, c.correlation_id, c.details,
                CASE WHEN n.template <> 'points_held' THEN c.at END)
           FROM notification.notice_cause AS c JOIN notification.notice AS n USING (notice_id)
-         WHERE n.template IN ('points_granted', 'points_clawed_back', 'referral_welcome')
-            OR n.member_id NOT LIKE 'suspect-%'
-        """
+         WHERE {_LASTING} AND (n.member_id NOT LIKE 'suspect-%'
+                               OR n.template IN ('points_granted', 'points_clawed_back', 'referral_welcome'))
+        """  # noqa: S608 - a condition of our own
     ),
     "causes told of a member": Query(
-        """
+        f"""
         SELECT n.member_id, concat_ws(' ', n.program_id, n.member_id, n.template), concat_ws(' ', count(*),
                sum(c.points))
           FROM notification.notice_cause AS c JOIN notification.notice AS n USING (notice_id)
+         WHERE {_LASTING}
          GROUP BY n.program_id, n.member_id, n.template
-        """,
+        """,  # noqa: S608 - a condition of our own
         without=_WITHOUT_SUSPECTS,
     ),
     # An e-mail whose sender dies in the hand-over may be out or not, and says so: `unknown`. Both are `handed over`.
     # Without an address it hangs on the profile's arrival which of two codes says that there is none.
     "how each channel ended": Query(
-        """
+        f"""
         SELECT n.member_id, concat_ws(' ', c.event_key, m.channel), concat_ws(' ', n.member_id,
                CASE WHEN m.state IN ('sent', 'unknown') THEN 'handed over'
                     WHEN a.email IS NULL AND m.code IN ('NO_CONSENT', 'CONTACT_MISSING') THEN 'no address'
@@ -102,7 +108,8 @@ TOLD_QUERIES: Mapping[str, Query] = {
           FROM notification.notice_cause AS c JOIN notification.notice AS n USING (notice_id)
           JOIN notification.message AS m USING (notice_id)
           LEFT JOIN notification.contact AS a ON (a.program_id, a.member_id) = (n.program_id, n.member_id)
-        """,
+         WHERE {_LASTING}
+        """,  # noqa: S608 - a condition of our own
         without=(SUSPECT_PREFIX, LEAVING_PREFIX),
     ),
     **{f"dead letter of {service}": _dead_letters(service) for service in _DEAD_LETTERS},

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from services.notification.domain.details import Details
 from services.notification.domain.template import STANDING, Template
 
 
@@ -27,6 +28,7 @@ class Cause(NamedTuple):
     reference: str | None
     at: datetime | None
     correlation_id: str
+    details: Details | None = None
 
 
 class FirstCause(NamedTuple):

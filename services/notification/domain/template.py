@@ -11,7 +11,7 @@ class Channel(StrEnum):
 
 
 class MessageClass(StrEnum):
-    """A service message tells members about their own points; marketing invites them to do something."""
+    """A service message tells members about what is theirs: points, orders, vouchers. Marketing invites them."""
 
     SERVICE = "service"
     MARKETING = "marketing"
@@ -27,6 +27,12 @@ class Template(StrEnum):
     POINTS_RELEASED = "points_released"
     POINTS_FORFEITED = "points_forfeited"
     POINTS_EXPIRING = "points_expiring"
+    ORDER_PLACED = "order_placed"
+    ORDER_FULFILLED = "order_fulfilled"
+    ORDER_CANCELLED = "order_cancelled"
+    ORDER_RETURNED = "order_returned"
+    ORDER_EXCHANGED = "order_exchanged"
+    VOUCHER_ISSUED = "voucher_issued"
     REFERRAL_WELCOME = "referral_welcome"
 
 

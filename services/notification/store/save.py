@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import orjson
 
 from services.notification.desk import NotificationDesk
+from services.notification.domain.details import details_json
 from shared.events.keys import member_key
 from shared.runtime.gate import BATCH_GATE
 from shared.runtime.ledger import BATCH_PARTS
@@ -43,10 +44,11 @@ _NOTICES = (
     Part(
         "cause_rows",
         """
-        INSERT INTO notice_cause (event_key, notice_id, kind, points, lot_id, reference, at, correlation_id)
-        SELECT event_key, notice_id, kind, points, lot_id, reference, instant(at), correlation_id
-          FROM gate, unnest(:causes::cause_row[]) WITH ORDINALITY
-               AS c (event_key, notice_id, kind, points, lot_id, reference, at, correlation_id, place)
+        INSERT INTO notice_cause (event_key, notice_id, kind, points, lot_id, reference, at, correlation_id,
+                                  details)
+        SELECT event_key, notice_id, kind, points, lot_id, reference, instant(at), correlation_id, details::json
+          FROM gate, unnest(:causes::cause_row[], :cause_details::text[]) WITH ORDINALITY
+               AS c (event_key, notice_id, kind, points, lot_id, reference, at, correlation_id, details, place)
          ORDER BY place
         """,
     ),
@@ -180,6 +182,7 @@ def _notices(desk: NotificationDesk) -> dict[str, object]:
             )
             for notice_id, cause in desk.causes
         ],
+        "cause_details": [details_json(cause.details) for _, cause in desk.causes],
     }
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+from services.notification.domain.details import read_details
 from services.notification.domain.template import Template
 from services.notification.wording import CAUSES_LISTED, Facts, ListedCause
 from shared.runtime.postgres import Pool
@@ -16,7 +17,7 @@ NOTICES = """
                                AND hold_id = n.group_key OFFSET 0) AS h ON true
 """
 CAUSES = f"""
-    SELECT c.notice_id, c.kind, c.points, c.reference, c.at
+    SELECT c.notice_id, c.kind, c.points, c.reference, c.at, c.details::text AS details
       FROM unnest($1::uuid[]) AS k (notice_id),
            LATERAL (SELECT * FROM notice_cause WHERE notice_id = k.notice_id ORDER BY position LIMIT {CAUSES_LISTED})
                AS c
@@ -29,7 +30,8 @@ async def read_facts(pool: Pool, notices: Sequence[UUID]) -> Mapping[UUID, Facts
         return {}
     listed: defaultdict[UUID, list[ListedCause]] = defaultdict(list)
     for row in await pool.fetch(CAUSES, list(notices)):
-        listed[row["notice_id"]].append(ListedCause(row["kind"], row["points"], row["reference"], row["at"]))
+        details = read_details(row["details"])
+        listed[row["notice_id"]].append(ListedCause(row["kind"], row["points"], row["reference"], row["at"], details))
     return {
         row["notice_id"]: Facts(
             program_id=row["program_id"],

@@ -2,11 +2,17 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.mail_server import MailServer, running_mail_server
 from tests.integration.notification.harness import Notification, start, stop
+
+
+@pytest.fixture(scope="session")
+def migrated_service() -> str:
+    return "notification"
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import asyncpg
 import httpx
+from msgspec.structs import replace
 
 from services.notification.app import notification
 from services.notification.desk import NotificationDesk
@@ -343,4 +344,4 @@ def as_delivered(told: Told, offset: int, recorded: datetime) -> Delivered:
     member = data.invitee_id if isinstance(data, ReferralAccepted) else data.member_id  # type: ignore[attr-defined]
     value = encode(event_id, source, data.TYPE, member, time, member_key(PROGRAM, member), data)
     delivered = raw(offset, _key(member), value, data.TOPIC)
-    return delivered._replace(recorded=recorded, arrival=datetime.now(UTC))
+    return replace(delivered, recorded=recorded, arrival=datetime.now(UTC))

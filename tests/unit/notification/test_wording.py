@@ -5,12 +5,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from services.notification.domain.details import Details, RewardTold, VoucherTold
 from services.notification.domain.template import Template
 from services.notification.wording import Facts, ListedCause, ProgramWords, word
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 AT = datetime(2026, 11, 22, 16, 30, tzinfo=UTC)  # the next day in Shanghai
 PURCHASE = ListedCause("greenpoints.purchase.completed.v1", 128, "receipt-7", AT)
+DETAILS = Details(rewards=(RewardTold("tea", 2),), voucher=VoucherTold("ten-off", AT, off_minor=1), currency="CNY")
+STEP = ListedCause("greenpoints.order.placed.v1", 128, "order-7", None, DETAILS)
+UNCOUNTED = {Template.REFERRAL_WELCOME, Template.ORDER_FULFILLED, Template.ORDER_EXCHANGED, Template.VOUCHER_ISSUED}
 DROP = ListedCause("greenpoints.recycling.collected.v1", 1_500, None, None)
 
 
@@ -33,9 +37,10 @@ def said(told: Facts, language: str) -> str:
 @pytest.mark.parametrize("template", list(Template))
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_every_template_speaks_both_languages(template: Template, language: str) -> None:
-    text = said(facts(template, reason="MEMBER_VELOCITY", note="checked"), language)
+    cause = STEP if template.startswith(("order_", "voucher_")) else PURCHASE
+    text = said(facts(template, cause, reason="MEMBER_VELOCITY", note="checked"), language)
     assert any("一" <= sign <= "鿿" for sign in text) is (language == "zh-CN")
-    if template is not Template.REFERRAL_WELCOME:
+    if template not in UNCOUNTED:
         assert "128" in text
 
 
