@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 
 from services.console.console import Page
-from services.console.pages import account, actions, dead_letters, event_path, operators, overview, partners, stream
+from services.console.pages import (
+    account,
+    actions,
+    dead_letters,
+    event_path,
+    operators,
+    overview,
+    partners,
+    redeemability,
+    seals,
+    stream,
+)
 
 PAGES: Sequence[Page] = (
     overview.PAGE,
@@ -11,6 +22,8 @@ PAGES: Sequence[Page] = (
     event_path.PAGE,
     dead_letters.PAGE,
     partners.PAGE,
+    redeemability.PAGE,
+    seals.PAGE,
     operators.PAGE,
     actions.PAGE,
     account.PAGE,

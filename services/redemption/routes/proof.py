@@ -3,18 +3,22 @@
 from typing import Annotated
 from uuid import UUID, uuid4
 
+import asyncpg
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.redemption.access import Access, Caller
 from services.redemption.answers.look_through import LookThroughAnswer
 from services.redemption.answers.proof import BlocksAnswer, ExportAnswer
+from services.redemption.answers.seals import SealHead, SealsAnswer, SealsVerified
 from services.redemption.domain.refused import RefusedError
 from services.redemption.refusals import Asked, refuse, unknown_member
 from services.redemption.requests.export import blocks_shown, export
 from services.redemption.requests.look_through import look_through, look_through_csv
+from services.redemption.requests.verify_seals import verify_newest
 from services.redemption.store.look_through import read_look_through
 from services.redemption.store.proofs import read_blocks, read_owner
 from services.redemption.store.queries import has_wallet
+from services.redemption.store.seal_state import read_heads, read_sealed
 from shared.events.fields import MAX_SAFE_INTEGER, Identifier
 from shared.events.reason_codes import ReasonCode
 from shared.runtime.http import ProblemError
@@ -25,6 +29,7 @@ Member = Annotated[Identifier, Path()]
 AfterEntry = Annotated[int, Query(ge=0, le=MAX_SAFE_INTEGER)]
 AfterBlock = Annotated[int, Query(ge=0, le=2**31 - 1)]
 Limit = Annotated[int, Query(ge=1, le=200)]  # a proof reads its row's whole block
+Verified = Annotated[int, Query(ge=1, le=200)]  # each has up to 4,096 rows to be hashed anew
 BlockLimit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -39,6 +44,20 @@ def proof_routes(running: Running, access: Access) -> APIRouter:
         return BlocksAnswer(
             program_id=program, blocks=blocks, next_after=blocks[-1].block_no if len(blocks) == limit else None
         )
+
+    @router.get("/seals", dependencies=[Depends(access.operator)])
+    async def show_seals() -> SealsAnswer:
+        """How far all is sealed, and the last block of every program."""
+        programs = running.programs.programs()
+        async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            sealed = await read_sealed(connection)
+            heads = {row["program_id"]: row for row in await read_heads(connection, programs)}
+        return SealsAnswer(**dict(sealed), programs=[_head(program, heads.get(program)) for program in programs])
+
+    @router.get("/programs/{program}/seals/verification", dependencies=[Depends(access.operator)])
+    async def verify_seals(program: Program, blocks: Verified = 100) -> SealsVerified:
+        """Compute the newest blocks anew from the journal's rows; `greenpoints audit seals` does so with all."""
+        return await verify_newest(pool, program, blocks)
 
     @router.get("/programs/{program}/members/{member:path}/export", dependencies=[Depends(access.member)])
     async def export_member(
@@ -97,6 +116,12 @@ def proof_routes(running: Running, access: Access) -> APIRouter:
         return look_through(rows, running.programs)
 
     return router
+
+
+def _head(program: str, block: asyncpg.Record | None) -> SealHead:
+    if block is None:
+        return SealHead(program_id=program)
+    return SealHead(**{**dict(block), "block_hash": block["block_hash"].hex()})
 
 
 def _no_redemption(redemption_id: UUID) -> ProblemError:

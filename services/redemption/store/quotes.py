@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import orjson
@@ -22,6 +22,16 @@ _KEEP = """
                        expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9)
     ON CONFLICT DO NOTHING
+"""
+# What another worker is deleting is left to it.
+DELETE_ENDED = """
+    WITH ended AS (
+        SELECT ctid FROM quote WHERE expires_at <= service_now() - $1::interval
+         ORDER BY expires_at LIMIT $2::bigint FOR UPDATE SKIP LOCKED
+    ), deleted AS (
+        DELETE FROM quote AS q WHERE q.ctid = ANY(ARRAY(SELECT ctid FROM ended)) RETURNING 1
+    )
+    SELECT count(*) FROM deleted
 """
 
 
@@ -96,3 +106,9 @@ async def find_quote(connection: "Connection | Pool", member: Member, quote_id: 
         expires_at=row["expires_at"],
         expired=row["expired"],
     )
+
+
+async def delete_ended(pool: Pool, kept_for: timedelta, limit: int) -> int:
+    """Delete the oldest quotes that ended so long ago, `limit` at most; how many there were."""
+    deleted: int = await pool.fetchval(DELETE_ENDED, kept_for, limit)
+    return deleted

@@ -2,10 +2,16 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from tests.infrastructure.fixtures import Database
 from tests.integration.console.harness import Site, running_site
+
+
+@pytest.fixture(scope="session")
+def migrated_service() -> str:
+    return "console"
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -92,6 +92,7 @@ EFFECTS: Final[Mapping[tuple[str, str], Mapping[str, Effect]]] = {
         "/operators/enable": Effect.NONE,
         "/operators/password": Effect.NONE,
         "/operators/role": Effect.NONE,
+        "/seals": Effect.NONE,
         "/sign-in": Effect.NONE,
         "/sign-out": Effect.NONE,
         "/stream/tail": Effect.NONE,
