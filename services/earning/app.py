@@ -24,6 +24,7 @@ from services.earning.store.adopt import adopt_program
 from services.earning.store.birthdays import tell_birthdays
 from services.earning.store.books import EarningBooks
 from services.earning.store.grace import release_overdue
+from services.earning.store.recall_profiles import recall_profiles
 from services.earning.store.tier_ends import tell_tier_ends
 from shared.events.activity_completed import ActivityCompleted
 from shared.events.birthday_reached import BirthdayReached
@@ -76,6 +77,7 @@ SERVICE = Service(
         }
     ),
     books=EarningBooks(),
+    on_read_again=recall_profiles,
     adopt_program=adopt_program,
     sweepers=(release_overdue, tell_birthdays, tell_tier_ends),
     routers=api.routes,

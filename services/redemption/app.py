@@ -34,10 +34,12 @@ from services.redemption.handlers.on_voucher_recalled import on_voucher_recalled
 from services.redemption.handlers.on_voucher_requested import on_voucher_requested
 from services.redemption.routes.prohibited import refuse_prohibited
 from services.redemption.store.books import WalletBooks
+from services.redemption.store.recall_profiles import recall_profiles
 from services.redemption.sweepers.seal_journal import seal_journal
 from services.redemption.sweepers.sweep_authorizations import sweep_authorizations
 from services.redemption.sweepers.sweep_expiry import sweep_expiry
 from services.redemption.sweepers.sweep_maturity import sweep_maturity
+from services.redemption.sweepers.sweep_quotes import sweep_quotes
 from services.redemption.sweepers.sweep_vouchers import sweep_vouchers
 from shared.events.hold_confirmed import HoldConfirmed
 from shared.events.hold_placed import HoldPlaced
@@ -86,6 +88,7 @@ SERVICE: Service[RedemptionDesk] = Service(
         HoldConfirmed: on_hold_confirmed,
     },
     books=WalletBooks(),
+    on_read_again=recall_profiles,
     routers=routes,
     middleware=refuse_prohibited,
     sweepers=(
@@ -93,6 +96,7 @@ SERVICE: Service[RedemptionDesk] = Service(
         sweep_expiry,
         sweep_authorizations,
         sweep_vouchers,
+        sweep_quotes,
         seal_journal,
     ),
 )

@@ -56,6 +56,8 @@ class Books(Protocol[DeskT]):
 Workers = Callable[["Running", "ProgramFeed"], Sequence[Coroutine[Any, Any, None]]]
 AdoptProgram = Callable[[Connection, ProgramVersion], Awaitable[None]]
 Timer = Callable[["Running"], Awaitable[None]]
+# Takes applied records once more, the latest first, and keeps of each member's first ones what the books lack.
+Recall = Callable[[Connection, "Running", Sequence[Delivered]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Service(Generic[DeskT]):
     topics: tuple[str, ...] = ()
     handlers: Mapping[type[EventData], Handler[DeskT]] = field(default_factory=dict)
     on_erased: Handler[DeskT] | None = None  # a record without value on a compacted topic erases its key
+    on_read_again: Recall | None = None  # what a migration asked to be read again (read_again.py)
     books: Books[DeskT] | None = None
     routers: Callable[["Running"], Sequence[APIRouter]] = lambda _running: ()
     middleware: Callable[["Running"], Sequence[Middleware]] = lambda _running: ()  # the last one is outermost

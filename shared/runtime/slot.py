@@ -20,6 +20,7 @@ from shared.runtime.dead_letter_limit import DeadLetterLimit
 from shared.runtime.gate import GateShutError
 from shared.runtime.postgres import DATABASE_AWAY
 from shared.runtime.program_feed import ProgramFeed
+from shared.runtime.read_again import read_again
 from shared.runtime.readable_records import UnreadableHeaderError
 from shared.runtime.reading import Reading
 from shared.runtime.service import Running, Service
@@ -75,6 +76,7 @@ class Slot(Generic[DeskT]):
         while not self._stopping.is_set():
             try:
                 epoch = await self._claim()
+                await read_again(self._service, self._running, self.partition, epoch, self._stopping)
                 pause = 0.1
                 await self._work(epoch)
             except GateShutError:
@@ -146,7 +148,7 @@ class Slot(Generic[DeskT]):
 
     async def _post(self, run: BatchRun[DeskT], records: Sequence[Delivered]) -> None:
         topic, last = records[0].topic, records[-1].offset
-        if any(self._is_of_unknown_program(delivered) for delivered in records):
+        if self._name_unknown_program(records):
             await self._feed.read_to_end()
         batch = Batch(topic, self.partition, self._next[topic], last + 1, records)
         with telemetry.BATCH_SECONDS.labels(self._service.name).time():
@@ -155,10 +157,10 @@ class Slot(Generic[DeskT]):
         crash_points.reach("before_kafka_commit")
         self._commit_soon(TopicPartition(topic, self.partition), batch.to_offset)
 
-    def _is_of_unknown_program(self, delivered: Delivered) -> bool:
+    def _name_unknown_program(self, records: Sequence[Delivered]) -> bool:
         """Such a program may have been published a moment ago; only its handler decides that it was not."""
-        program_id = None if delivered.event is None else getattr(delivered.event.data, "program_id", None)
-        return program_id is not None and not self._running.programs.knows(program_id)
+        named = {getattr(each.event.data, "program_id", None) for each in records if each.event is not None}
+        return any(program_id is not None and not self._running.programs.knows(program_id) for program_id in named)
 
     def _commit_soon(self, place: TopicPartition, offset: int) -> None:
         """Kafka's copy of the offsets serves lag tools only, so it may be late; the books hold the true ones."""

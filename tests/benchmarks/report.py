@@ -11,6 +11,7 @@ from tests.benchmarks.notifier import Notifier
 from tests.benchmarks.report_spine import LATENCY_TARGET, verdict
 from tests.benchmarks.result import Result
 from tests.benchmarks.rules import TARGET_US, RuleCost
+from tests.benchmarks.slices import TARGET_PERCENT
 from tests.benchmarks.till import P99_TARGET, RATE_TARGET, TillFigures
 
 FLOOR_TARGET, NAIVE_TARGET = 0.8, 20.0
@@ -84,6 +85,10 @@ def as_json(result: Result) -> Mapping[str, Any]:
         "plan": dataclasses.asdict(result.plan),
         "machine": dataclasses.asdict(result.machine),
         "rules": None if result.rules is None else _rules(result.rules),
+        "slices": [
+            {**dataclasses.asdict(one), "percent": one.percent, "target_percent": TARGET_PERCENT}
+            for one in result.slices
+        ],
         "throughput": [_comparison(one) for one in result.comparisons],
         "latency": None if result.latency is None else _latency(result.latency),
         "memory": None if result.memory is None else dataclasses.asdict(result.memory),

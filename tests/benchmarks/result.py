@@ -9,6 +9,7 @@ from tests.benchmarks.machine import Machine
 from tests.benchmarks.memory import Memory
 from tests.benchmarks.notifier import Notifier
 from tests.benchmarks.rules import RuleCost
+from tests.benchmarks.slices import SliceCost
 from tests.benchmarks.sustained import Sustained
 from tests.benchmarks.till import TillFigures
 
@@ -18,6 +19,7 @@ class Result:
     plan: Plan
     machine: Machine
     rules: RuleCost | None = None
+    slices: list[SliceCost] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     latency: Latency | None = None
     memory: Memory | None = None

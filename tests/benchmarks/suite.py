@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from deploy.local.processes import Say
-from tests.benchmarks import fraud, machine, notifier, profiled, report, report_spine, till
+from tests.benchmarks import fraud, machine, notifier, profiled, report, report_spine, slices, till
 from tests.benchmarks.comparison import PARTITIONS, Plan, compare
 from tests.benchmarks.events import SIZES
 from tests.benchmarks.latency import measure_latency
@@ -13,7 +13,7 @@ from tests.benchmarks.rules import measure_rules, rule_cost_lines
 from tests.benchmarks.stage import Stage, running_stage
 from tests.benchmarks.sustained import measure_sustained
 
-ALL_PARTS = ("rules", "throughput", "latency", "memory", "fraud", "notification", "till")
+ALL_PARTS = ("rules", "slices", "throughput", "latency", "memory", "fraud", "notification", "till")
 PARTS = (*ALL_PARTS, "small")  # small: of the throughput only the small receipts, the headline
 
 
@@ -31,6 +31,8 @@ async def run(plan: Plan, only: Sequence[str], sustained: int | None, profile: s
             result.rules = measure_rules(number=1_000, repetitions=20 if plan.quick else 100, seed=plan.seed)
             for line in rule_cost_lines(result.rules):
                 say(line)
+        if "slices" in parts:
+            result.slices = await slices.measure_slices(stage, plan, say)
         await _measure(stage, result, parts, say)
         if "till" in parts:
             result.till = await till.measure_till(stage, plan, say)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from aiokafka import ConsumerRecord
+from msgspec.structs import replace
 
 from shared.events.kafka_binding import STRUCTURED_HEADERS, encode
 from shared.events.member_registered import MemberRegistered
@@ -105,7 +106,7 @@ class Ledger:
 def batch(*records: Delivered, start: int = 0, topic: str = TOPIC, partition: int = 0) -> Batch:
     """Consecutive records, placed from `start` on."""
     placed = [
-        each._replace(topic=topic, partition=partition, offset=start + place) for place, each in enumerate(records)
+        replace(each, topic=topic, partition=partition, offset=start + place) for place, each in enumerate(records)
     ]
     return Batch(topic, partition, start, start + len(placed), placed)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from shared.runtime import gate
 from shared.runtime.batch import Delivered, Desk, Fate, Outgoing
@@ -107,7 +108,7 @@ async def test_every_offset_has_one_fate_and_gaps_are_kept(ledger: Ledger) -> No
     run = ledger.run(await ledger.claim())
     first, second = record("e1"), record("e2")
     whole = batch(first, first, raw(b"k", b"{"), second)
-    spread = [each._replace(offset=place) for each, place in zip(whole.delivered, (3, 4, 5, 9), strict=True)]
+    spread = [structs.replace(each, offset=place) for each, place in zip(whole.delivered, (3, 4, 5, 9), strict=True)]
     await run.post(replace(whole, delivered=spread, to_offset=12))
     assert await ledger.offsets() == {
         "first_offset": 0, "next_offset": 12, "applied": 2, "duplicate": 1, "ignored": 0, "forwarded": 0,

@@ -2,6 +2,7 @@
 
 from services.operator.audit.check import Check
 from services.operator.audit.evidence import ROWS_SHOWN, Evidence
+from services.operator.audit.tier_money import MONEY
 from services.operator.audit.under_way import lost
 from services.operator.audit.verdict import Found
 
@@ -104,14 +105,15 @@ SELECT 'tier told by earning and nowhere else' AS wrong, c.program_id, c.member_
 async def look(evidence: Evidence) -> Found:
     """What redemption does not know must be among the records that it has still to read."""
     total, rows = await evidence.differences(DIFFERING)
+    miscounted, money = await evidence.differences(MONEY)
     gone = await lost(evidence, NOWHERE, TOPIC, "redemption")
-    return Found(await evidence.count(LOOKED_AT), total + len(gone), [*rows, *gone][:ROWS_SHOWN])
+    return Found(await evidence.count(LOOKED_AT), total + miscounted + len(gone), [*rows, *money, *gone][:ROWS_SHOWN])
 
 
 CHECK = Check(
     5,
     "counters and tiers",
-    "counters of caps and campaigns, and the points that count for tiers, are those of the grants; a member's tier is "
-    "the last that was told, and redemption was told the same",
+    "counters of caps and campaigns, and the points that count for tiers, are those of the grants, the money is that "
+    "of the receipts; a member's tier is the last that was told, and redemption was told the same",
     look,
 )
