@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from services.operator.bootstrap import bootstrap, new_passwords
 from services.operator.local_run import LocalRun, recorded_run
 from services.operator.mailbox import Mailbox, open_mailbox
 from services.operator.program import apply_shipped
+from services.operator.serving import NICENESS_SETTING, serving_processes, workers_niceness
 from services.operator.supervisor import Process, Supervisor, until_interrupted
 from shared.events.topics import built_services
 
@@ -30,6 +31,7 @@ PREFERRED_PORTS = {
     "console": 8090,
 }
 WITH_RELAY = ("earning", "redemption")  # in a process of its own
+SERVED_APART = ("redemption",)  # by processes that share its port: no till waits for a batch
 CONSOLE_USER = "admin"
 
 
@@ -74,10 +76,10 @@ async def running_greenpoints(
             name: chosen_port(f"The {name} service", None if ephemeral else preferred, say)
             for name, preferred in PREFERRED_PORTS.items()
         }
-        relays = {name: free_port() for name in WITH_RELAY}
+        running = _processes(ports)
         urls = {name: _url(port) for name, port in ports.items()}
         async with open_mailbox(stack.state_dir / "mail") as mailbox:
-            own = _own_settings(stack, urls, relays, mailbox, secret)
+            own = _own_settings(stack, running, mailbox, secret)
             common = {
                 "GREENPOINTS_ENVIRONMENT": "demo",
                 **(environment or {}),
@@ -88,26 +90,50 @@ async def running_greenpoints(
             settings = {
                 name: {**own.get(name, {}), **common, "GREENPOINTS_DATABASE": dsns[name]} for name in PREFERRED_PORTS
             }
-            async with Supervisor(_processes(settings, ports, relays), stack.state_dir, say) as supervisor:
+            wanted = [each.with_settings(settings[each.service]) for each in running]
+            async with Supervisor(wanted, stack.state_dir, say) as supervisor:
                 with recorded_run(stack.state_dir, LocalRun(urls, stack.kafka, dsns, token)):
                     yield Greenpoints(stack, supervisor, urls, mailbox, dsns, token, secret["console_admin"])
 
 
-def _processes(
-    settings: Mapping[str, Mapping[str, str]], ports: Mapping[str, int], relays: Mapping[str, int]
-) -> list[Process]:
-    """One process per service; beside a busy worker a relay waits for its turn, so these have one of their own."""
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """A process of a service: `port` is its own, `shared_port` the one it answers at with others."""
 
-    def process(name: str, service: str, roles: str, port: int) -> Process:
-        environment = {**settings[service], "GREENPOINTS_HTTP_PORT": str(port), "GREENPOINTS_ROLES": roles}
-        argv = (sys.executable, "-m", f"services.{service}")
-        return Process(name, argv, environment, ready_url=f"{_url(port)}/readyz")
+    name: str
+    service: str
+    roles: str
+    port: int
+    shared_port: int = 0
 
+    def with_settings(self, settings: Mapping[str, str]) -> Process:
+        environment = {
+            **settings,
+            "GREENPOINTS_HTTP_PORT": str(self.port),
+            "GREENPOINTS_HTTP_SHARED_PORT": str(self.shared_port),
+            "GREENPOINTS_ROLES": self.roles,
+        }
+        if self.service in WITH_RELAY and "consume" in self.roles:
+            environment[NICENESS_SETTING] = workers_niceness()
+        argv = (sys.executable, "-m", f"services.{self.service}")
+        return Process(self.name, argv, environment, ready_url=f"{_url(self.port)}/readyz")
+
+
+def _processes(ports: Mapping[str, int]) -> list[_Role]:
+    """One process per service; beside a busy worker relays and tills wait for their turn, so these have their own."""
     # measured: redemption without its own relay got 1,200 events/s of earning's 6,800
-    roles = {name: "consume,serve" if name in relays else "consume,relay,serve" for name in ports}
+    roles = {name: "consume,serve" if name in WITH_RELAY else "consume,relay,serve" for name in ports}
     return [
-        *(process(name, name, roles[name], port) for name, port in ports.items()),
-        *(process(f"{name}-relay", name, "relay,serve", port) for name, port in relays.items()),
+        *(
+            _Role(name, name, roles[name], free_port() if name in SERVED_APART else port)
+            for name, port in ports.items()
+        ),
+        *(_Role(f"{name}-relay", name, "relay,serve", free_port()) for name in WITH_RELAY),
+        *(
+            _Role(f"{name}-serving-{number}", name, "serve", free_port(), shared_port=ports[name])
+            for name in SERVED_APART
+            for number in range(1, serving_processes() + 1)
+        ),
     ]
 
 
@@ -116,13 +142,14 @@ def _url(port: int) -> str:
 
 
 def _own_settings(
-    stack: Stack, urls: Mapping[str, str], relays: Mapping[str, int], mailbox: Mailbox, secret: Mapping[str, str]
+    stack: Stack, running: Sequence[_Role], mailbox: Mailbox, secret: Mapping[str, str]
 ) -> Mapping[str, Mapping[str, str]]:
     """What a service is told beside what all are told. Nothing that notification sends leaves this machine."""
-    # the first address of a service is asked, all of them are measured
-    measured = {name: [url] for name, url in urls.items() if name != "console"}
-    for name, port in relays.items():
-        measured[name].append(_url(port))
+    # the first address of a service is asked, all of them are measured: at a shared port nobody knows who answers
+    measured: dict[str, list[str]] = {}
+    for each in sorted(running, key=lambda each: not each.shared_port):
+        if each.service != "console":
+            measured.setdefault(each.service, []).append(_url(each.port))
     return {
         "redemption": {"GREENPOINTS_VOUCHER_KEY": secret["voucher_key"]},
         "fraud_monitoring": {"GREENPOINTS_STORE_DIR": str(stack.state_dir / "fraud_monitoring")},

@@ -85,14 +85,14 @@ class Access:
 
     async def operator(self, credentials: _Credentials = None, actor: Actor = None) -> Caller:
         """Only the operator's token: whatever acts for many merchants or members, or decides."""
-        caller = await self._authenticate(credentials, actor)
+        caller = await self._authenticate(_token(credentials), actor)
         if caller.kind != "operator":
             raise _out_of_scope("Only the operator's token may do this.")
         return caller
 
     async def member(self, request: Request, credentials: _Credentials = None, actor: Actor = None) -> Caller:
         """The operator, or the key of the very member that the path names as {program} and {member}."""
-        caller = await self._authenticate(credentials, actor)
+        caller = await self._authenticate(_token(credentials), actor)
         named = request.path_params
         if caller.kind == "till" or not caller.sees(named["program"], member_id=named["member"]):
             raise _out_of_scope("Only this member's own key, or the operator's token, may do this.")
@@ -102,37 +102,41 @@ class Access:
         """The operator, or a till of the path's {program}. What it names or finds must also be its merchant's:
         `caller.require_merchant(body.merchant_id)`, or `caller.sees(…, merchant_id=…)` for what an id found.
         """
-        caller = await self._authenticate(credentials, actor)
-        if caller.kind == "member" or not self._in_program(caller, request):
+        return await self.till_of(request.path_params["program"], _token(credentials), actor)
+
+    async def till_of(self, program_id: str, token: str | None, actor: str | None = None) -> Caller:
+        """The same guard for a route that is read by itself (quick_route.py)."""
+        caller = await self._authenticate(token, actor)
+        if caller.kind == "member" or not self._in_program(caller, program_id):
             raise _out_of_scope("Only a till's key of this program, or the operator's token, may do this.")
         return caller
 
     async def of_program(self, request: Request, credentials: _Credentials = None, actor: Actor = None) -> Caller:
         """Any key of the path's {program}: what every member and till of it may know."""
-        caller = await self._authenticate(credentials, actor)
-        if not self._in_program(caller, request):
+        caller = await self._authenticate(_token(credentials), actor)
+        if not self._in_program(caller, request.path_params["program"]):
             raise _out_of_scope("This key is of another program.")
         return caller
 
     async def holder(self, credentials: _Credentials = None, actor: Actor = None) -> Caller:
         """Any valid key, for paths that name a thing by its id alone: the route must ask `caller.sees(…)`."""
-        return await self._authenticate(credentials, actor)
+        return await self._authenticate(_token(credentials), actor)
 
     def forget(self, key_id: str) -> None:
         """Look the key up anew at its next use."""
         self._remembered.pop(key_id, None)
 
     @staticmethod
-    def _in_program(caller: Caller, request: Request) -> bool:
-        return caller.kind == "operator" or caller.program_id == request.path_params["program"]
+    def _in_program(caller: Caller, program_id: str) -> bool:
+        return caller.kind == "operator" or caller.program_id == program_id
 
-    async def _authenticate(self, credentials: HTTPAuthorizationCredentials | None, actor: str | None) -> Caller:
+    async def _authenticate(self, token: str | None, actor: str | None) -> Caller:
         """Raises ProblemError: 401, 403 for a token that is none, 429, or 503 while the database is away."""
-        if credentials is None:
+        if token is None:
             raise _unauthenticated("Send the operator's token or your access key as a bearer token.")
-        parsed = parse_key(KEY_PREFIX, credentials.credentials)
+        parsed = parse_key(KEY_PREFIX, token)
         if parsed is None:
-            return self._the_operator(credentials.credentials, actor)
+            return self._the_operator(token, actor)
         key = await self._find(parsed[0])
         if key is None or not is_secret_of(key.secret_hash, parsed[1]) or not key.active:
             raise _unauthenticated("This access key is unknown, wrong or revoked; ask the operator for a new one.")
@@ -176,6 +180,10 @@ class Access:
             bucket = self._buckets[key.key_id] = TokenBucket.full(rate, _BURST_SECONDS * rate, now)
         if wait := bucket.take(1, now):
             raise _too_many(wait, f"This access key may send {rate} requests a second")
+
+
+def _token(credentials: HTTPAuthorizationCredentials | None) -> str | None:
+    return None if credentials is None else credentials.credentials
 
 
 def _too_many(wait: int, why: str) -> ProblemError:

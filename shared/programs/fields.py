@@ -3,6 +3,7 @@
 import re
 from datetime import date
 from fractions import Fraction
+from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -51,6 +52,7 @@ def _percent(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=1024)  # packs hold few, and every bill at a till asks for one
 def fraction_of(percent: str) -> Fraction:
     """The exact share that a checked percentage such as "2.5%" names."""
     return Fraction(percent.removesuffix("%")) / 100

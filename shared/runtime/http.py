@@ -11,15 +11,19 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.telemetry import TelemetryConfig
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware import Middleware
 
 from shared.runtime.postgres import DATABASE_AWAY
 from shared.runtime.problem_answers import PROBLEM_ANSWERS
+from shared.runtime.quick_route import RouterWithQuick
 
 log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False)
+# The framework's own: for every request it would look anew, in the environment too, whether somebody wants it.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 Actor = Annotated[str | None, Header(alias="Greenpoints-Actor", min_length=1, max_length=64)]
 
 
@@ -81,12 +85,14 @@ def build_app(
 
     The last `middleware` is the outermost.
     """
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json")
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url="/openapi.json", telemetry=_NO_TELEMETRY)
     for layer in middleware:
         app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.include_router(_base_routes(ready))
     for router in routers:
         app.include_router(router, responses=PROBLEM_ANSWERS)
+        if isinstance(router, RouterWithQuick):
+            app.router.routes[:0] = router.quick
 
     @app.exception_handler(ProblemError)
     async def on_problem(_request: Request, error: ProblemError) -> Response:

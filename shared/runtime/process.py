@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import socket
 import sys
 from collections.abc import Awaitable
 from typing import Any
@@ -18,7 +19,9 @@ from shared.programs.versions import ProgramBook
 from shared.runtime import arrivals, crash_points, dead_letters
 from shared.runtime.batch import DeskT
 from shared.runtime.dead_letter_limit import NearlyEverythingBadError
+from shared.runtime.give_way import give_way
 from shared.runtime.http import build_app
+from shared.runtime.kept_memory import keep_memory
 from shared.runtime.postgres import MIGRATIONS, connect_pool, migrate
 from shared.runtime.program_feed import ProgramFeed
 from shared.runtime.relay import Relay
@@ -38,8 +41,10 @@ def main(service: Service[DeskT]) -> None:
         missing = "; ".join(f"GREENPOINTS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         sys.exit(f"{service.name} cannot start: {missing}. Set it in the environment.")
     configure_logging(settings.log_level)
+    give_way(settings.niceness)
     crash_points.arm(settings.crash_at, settings.crash_after)
     crash_points.arm_stop(settings.stop_at)
+    keep_memory()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)  # a batch makes many objects that die by themselves; saves a tenth of its time
     try:
@@ -134,13 +139,32 @@ async def serve_http(app: object, settings: Settings) -> None:
         server_header=False,
     )
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())
+    serving = asyncio.create_task(server._serve(_listening(settings)))
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
         server.should_exit = True
         await asyncio.wait([serving], timeout=5)
         raise
+
+
+def _listening(settings: Settings) -> list[socket.socket] | None:
+    """The process's own port and the shared one, which the kernel deals connections of to all that listen there.
+
+    None where no port is shared. Raises OSError where a port is taken.
+    """
+    if not settings.http_shared_port:
+        return None
+    listening = []
+    for port in (settings.http_port, settings.http_shared_port):
+        family = socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port == settings.http_shared_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((settings.http_host, port))
+        listening.append(listener)
+    return listening
 
 
 async def _every(sweep: Timer, running: Running) -> None:

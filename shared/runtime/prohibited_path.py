@@ -5,7 +5,7 @@ from typing import Final
 
 from shared.events.reason_codes import ReasonCode
 
-_PROHIBITED: Final[Mapping[str, ReasonCode]] = {
+_NAMES: Final[Mapping[str, ReasonCode]] = {
     "transfer": ReasonCode.TRANSFER_PROHIBITED,
     "pool": ReasonCode.POOLED_REDEMPTION_PROHIBITED,
     "exchange": ReasonCode.CROSS_ISSUER_EXCHANGE_PROHIBITED,
@@ -17,10 +17,12 @@ _PROHIBITED: Final[Mapping[str, ReasonCode]] = {
 }
 
 
+_PROHIBITED: Final[Mapping[str, ReasonCode]] = {**_NAMES, **{f"{name}s": code for name, code in _NAMES.items()}}
+
+
 def prohibition(path: str) -> ReasonCode | None:
     """The code a path is refused with: its first segment named so, in any case, spelling or number."""
-    for segment in path.split("/"):
-        name = segment.lower().replace("-", "").replace("_", "").removesuffix("s")
+    for name in path.lower().replace("-", "").replace("_", "").split("/"):
         if name in _PROHIBITED:
             return _PROHIBITED[name]
     return None

@@ -17,11 +17,13 @@ class Settings(BaseSettings):
     database: SecretStr
     http_host: str = "127.0.0.1"
     http_port: int = 0
+    http_shared_port: int = Field(default=0, ge=0, le=65_535)  # served by several processes at once; 0 = none
     environment: Literal["production", "demo", "test"] = "production"
     operator_token: SecretStr = SecretStr("")
     voucher_key: SecretStr = SecretStr("")  # redemption's: voucher codes follow from it (services/redemption/mint.py)
     roles: str = "consume,relay,serve"
     ordinal: int = 0
+    niceness: int = Field(default=0, ge=0, le=19)  # how far it gives way where it shares cores with who must not wait
     clock_shift_seconds: int = 0
     crash_at: str = ""
     crash_after: int = Field(default=0, ge=0)
@@ -34,6 +36,7 @@ class Settings(BaseSettings):
     relay_pause_milliseconds: int = 10
     sweep_milliseconds: int = 1000
     authorization_minutes: int = Field(default=15, ge=1, le=1440)  # redemption's: then a till's reservation ends
+    quote_days: int = Field(default=30, ge=1, le=3650)  # redemption's: so long after its end a quote is deleted
     dead_letter_window: int = 2000
     dead_letter_percent: int = 95
     log_level: str = "INFO"

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from deploy.local.processes import Child
+from services.operator.serving import NICENESS_SETTING, workers_niceness
 from shared.runtime.postgres import Connection
 from tests.benchmarks.events import all_partitions, members_of, moment, purchases
 from tests.benchmarks.stage import CONSUMING, INPUT, BenchmarkFailedError, Stage
@@ -34,10 +35,10 @@ class Capacity:
 @asynccontextmanager
 async def running_spine(stage: Stage) -> AsyncIterator[Mapping[str, Child]]:
     """Both services on a fresh copy of the prepared database, both at work when it is entered."""
-    dsns = await stage.copy(DATABASE)
+    dsns, giving_way = await stage.copy(DATABASE), {NICENESS_SETTING: workers_niceness()}
     async with (
-        stage.worker("earning", dsns["earning"], roles=_CONSUMES) as earning,
-        stage.worker("redemption", dsns["redemption"], roles=_CONSUMES) as redemption,
+        stage.worker("earning", dsns["earning"], roles=_CONSUMES, environment=giving_way) as earning,
+        stage.worker("redemption", dsns["redemption"], roles=_CONSUMES, environment=giving_way) as redemption,
         stage.worker("earning", dsns["earning"], roles=_RELAYS, name="earning-relay") as earning_relay,
         stage.worker("redemption", dsns["redemption"], roles=_RELAYS, name="redemption-relay") as redemption_relay,
         stage.admin(DATABASE) as connection,

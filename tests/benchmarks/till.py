@@ -11,7 +11,7 @@ import random
 import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,9 +20,10 @@ from uuid import UUID
 import orjson
 
 from deploy.local import ports, software
-from deploy.local.processes import Say
+from deploy.local.processes import Child, Say
 from deploy.local.stack import CHECKOUT
 from services.operator.program import SHIPPED, read_pack
+from services.operator.serving import serving_processes
 from services.operator.traffic.fruit import CURRENCY, MERCHANT_ID, PROGRAM_ID
 from shared.events.authorization_placed import AuthorizationPlaced
 from shared.events.event import data_json
@@ -164,23 +165,33 @@ def _starting(load: Load) -> Load:
 
 @asynccontextmanager
 async def _serving(stage: Stage) -> AsyncIterator[int]:
-    """One process of redemption that only serves; its port."""
-    dsns, port = await stage.dsns(DATABASE), ports.free_port()
-    environment = {"GREENPOINTS_HTTP_PORT": str(port), "GREENPOINTS_OPERATOR_TOKEN": _TOKEN}
-    async with stage.worker(
-        "redemption", dsns["redemption"], roles="serve", name="redemption-till", environment=environment
-    ) as child:
-        async with asyncio.timeout(60):
-            while True:
-                refuse_ended(child)
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.1)
-                else:
-                    writer.close()
-                    break
-        yield port
+    """As many processes of redemption that only serve as `greenpoints up` starts; the port they share."""
+    dsns, shared = await stage.dsns(DATABASE), ports.free_port()
+    async with AsyncExitStack() as processes:
+        for number in range(1, serving_processes() + 1):
+            own = ports.free_port()
+            environment = {
+                "GREENPOINTS_HTTP_PORT": str(own),
+                "GREENPOINTS_HTTP_SHARED_PORT": str(shared),
+                "GREENPOINTS_OPERATOR_TOKEN": _TOKEN,
+            }
+            name = f"redemption-till-{number}"
+            worker = stage.worker("redemption", dsns["redemption"], roles="serve", name=name, environment=environment)
+            await _until_listening(await processes.enter_async_context(worker), own)
+        yield shared
+
+
+async def _until_listening(child: Child, port: int) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            refuse_ended(child)
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return
 
 
 async def _beside_floor(stage: Stage, port: int, clients: int, seconds: float) -> TillRate:

@@ -34,7 +34,7 @@ def _services(result: Result) -> Table:
     table = Table("service", "what it did", title="Summary per service, over all runs", title_justify="left")
     table.add_column("memory", justify="right", no_wrap=True)
     for service, sentence in result.work.items():
-        used = sum(result.memory.get(name, 0) for name in (service, f"{service}-relay"))
+        used = sum(bytes_ for name, bytes_ in result.memory.items() if name.partition("-")[0] == service)
         table.add_row(service, sentence, _megabytes(used))
     return table
 

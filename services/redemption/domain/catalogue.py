@@ -57,14 +57,21 @@ class Catalogue:
         )
 
 
+def day_at(pack: ProgramPack, at: datetime) -> DayFacts:
+    """The calendar day of an instant in the program's time zone.
+
+    Raises CalendarYearUnpublishedError for a day without lunar date: before 1951 or after 2056.
+    """
+    return calendar_with(pack.calendar.overrides()).day(business_day(at, ZoneInfo(pack.time_zone)))
+
+
 def catalogue_at(pack: ProgramPack, at: datetime) -> Catalogue:
-    """Raises CalendarYearUnpublishedError for a day without lunar date: before 1951 or after 2056."""
-    zone = ZoneInfo(pack.time_zone)
-    day = calendar_with(pack.calendar.overrides()).day(business_day(at, zone))
+    """Raises CalendarYearUnpublishedError, as `day_at`."""
+    day = day_at(pack, at)
     return Catalogue(
         pack=pack,
         at=at,
-        zone=zone,
+        zone=ZoneInfo(pack.time_zone),
         day=day,
         is_member_day=pack.member_day is not None and falls_on(pack.member_day)(day),
         seasons=frozenset(

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from services.redemption.desk import Member, RedemptionDesk
 from services.redemption.domain.authorization import Authorization, State
-from services.redemption.domain.catalogue import catalogue_at
+from services.redemption.domain.catalogue import day_at
 from services.redemption.domain.debit import refusal_of
 from services.redemption.domain.point_payment import Bill, Limit, Payable, most_payable, terms_of, would_pay_whole_bill
 from services.redemption.domain.refused import RefusedError
@@ -28,11 +29,13 @@ from shared.events.cloudevent import derived_id
 from shared.events.fields import MAX_SAFE_INTEGER
 from shared.events.keys import member_key
 from shared.events.reason_codes import ReasonCode
-from shared.programs.expiry import business_day, start_of_day
+from shared.programs.expiry import start_of_day
 from shared.programs.pack import ProgramPack
 from shared.runtime.http import ProblemError
 from shared.runtime.postgres import Connection
 from shared.runtime.service import Running
+
+_first_instant = lru_cache(maxsize=1000)(start_of_day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,14 @@ async def _at_once(running: Running, wish: AuthorizationWish) -> Authorization |
     if version is None or version.pack.currency != wish.currency:
         return None
     pack, zone = version.pack, ZoneInfo(version.pack.time_zone)
-    payable = most_payable(terms_of(pack, catalogue_at(pack, guess).day), wish.bill, wish.points, MAX_SAFE_INTEGER)
+    day = day_at(pack, guess)
+    payable = most_payable(terms_of(pack, day), wish.bill, wish.points, MAX_SAFE_INTEGER)
     forbidden = payable.limited_by is Limit.WHOLE_BILL and wish.points is not None
     if not payable.points or forbidden or (wish.exact and payable.points != wish.points):
         return None
-    today = business_day(guess, zone)
     later = [each.effective_at for each in running.programs.versions(pack.program_id) if each.effective_at > guess]
-    holds_from = max(start_of_day(today, zone), version.effective_at)
-    holds_until = min([start_of_day(today + timedelta(days=1), zone), *later])
+    holds_from = max(_first_instant(day.day, zone), version.effective_at)
+    holds_until = min([_first_instant(day.day + timedelta(days=1), zone), *later])
     minutes = timedelta(minutes=running.settings.authorization_minutes)
     placed = _authorization(wish, pack, payable, guess, guess + minutes)
     told = placed_event(placed, Moved((), (), 0, 0))
@@ -126,7 +129,7 @@ async def _place(
 
 def decide_payable(pack: ProgramPack, now: datetime, wish: AuthorizationWish, wallet: Wallet) -> Payable:
     """The most whole steps that all limits permit. Raises RefusedError where the wish must not be cut."""
-    payable = most_payable(terms_of(pack, catalogue_at(pack, now).day), wish.bill, wish.points, wallet.spendable)
+    payable = most_payable(terms_of(pack, day_at(pack, now)), wish.bill, wish.points, wallet.spendable)
     _refuse_whole_bill(wish, payable)
     if payable.limited_by is Limit.BALANCE:
         payable = _held_or_short(wish, payable, wallet)

@@ -3,7 +3,7 @@
 from typing import Annotated, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path
+from fastapi import Depends, Header, Path
 from pydantic import Field, model_validator
 
 from services.redemption.access import Access, Caller
@@ -19,6 +19,7 @@ from services.redemption.store.till import capture_at_once
 from services.redemption.told.authorizations import PAID
 from shared.events.fields import MAX_SAFE_INTEGER, Identifier, MinorUnits
 from shared.runtime.http import ProblemError
+from shared.runtime.quick_route import IDENTIFIER_PART, UUID_PART, QuickRequest, QuickRoute, RouterWithQuick
 from shared.runtime.service import Running
 
 Program = Annotated[Identifier, Path()]
@@ -27,6 +28,7 @@ SomePoints = Annotated[int, Field(ge=1, le=MAX_SAFE_INTEGER)]
 
 _AUTHORIZATIONS = "/programs/{program}/authorizations"
 _ONE = _AUTHORIZATIONS + "/{authorization_id}"
+_QUICK_AUTHORIZATIONS = f"/v1/programs/({IDENTIFIER_PART})/authorizations"
 
 
 class BillShown(Bill):
@@ -56,9 +58,9 @@ class CaptureWish(RequestBody):
     receipt_id: Identifier | None = None
 
 
-def till_routes(running: Running, access: Access) -> APIRouter:
+def till_routes(running: Running, access: Access) -> RouterWithQuick:
     """For a till's key, or the operator's token; an authorization belongs to the merchant that asked for it."""
-    router = APIRouter(prefix="/v1", tags=["till"])
+    router = RouterWithQuick(prefix="/v1", tags=["till"])
     pool = running.pool
 
     async def of_caller(program: str, authorization_id: UUID, caller: Caller) -> Authorization:
@@ -109,4 +111,22 @@ def till_routes(running: Running, access: Access) -> APIRouter:
     ) -> EndAnswer:
         return EndAnswer.of(await of_caller(program, authorization_id, caller))
 
+    async def place_quickly(asked: QuickRequest) -> AuthorizationAnswer | None:
+        bill, key, token = asked.read(BillShown), asked.idempotency_key, asked.bearer
+        if bill is None or key is None or token is None:
+            return None
+        (program,) = asked.parts
+        return await place(program, bill, key, await access.till_of(program, token))
+
+    async def let_pay_quickly(asked: QuickRequest) -> EndAnswer | None:
+        wish, token = asked.read(CaptureWish), asked.bearer
+        if wish is None or token is None:
+            return None
+        program, authorization_id = asked.parts
+        return await let_pay(program, UUID(authorization_id), wish, await access.till_of(program, token))
+
+    router.quick = (
+        QuickRoute(_QUICK_AUTHORIZATIONS, 201, place_quickly),
+        QuickRoute(f"{_QUICK_AUTHORIZATIONS}/({UUID_PART})/capture", 200, let_pay_quickly),
+    )
     return router

@@ -180,8 +180,9 @@ def _refund_rows(desk: RedemptionDesk) -> dict[str, object]:
 def authorization_of(row: asyncpg.Record) -> Authorization:
     """A row of point_authorization; its shares where they were read with it."""
     known: dict[str, Any] = dict(row)
-    shares = orjson.loads(known.pop("shares", "[]"))
-    return Authorization(
-        **{**known, "state": State(known["state"])},
-        shares=tuple(LotPoints(UUID(lot_id), UUID(grant_id), points) for lot_id, grant_id, points in shares),
-    )
+    known["state"] = State(known["state"])
+    if (shares := known.get("shares")) is not None:
+        known["shares"] = tuple(
+            LotPoints(UUID(lot_id), UUID(grant_id), points) for lot_id, grant_id, points in orjson.loads(shares)
+        )
+    return Authorization(**known)

@@ -14,7 +14,9 @@ from services.redemption import access as access_module
 from services.redemption.access import KEY_PREFIX, Access
 from services.redemption.app import SERVICE
 from shared.runtime.secret_keys import make_key
+from shared.runtime.token_bucket import TokenBucket
 from tests.integration.redemption.harness import PROGRAM, TOKEN, Redemption, grant
+from tests.integration.redemption.till import AUTHORIZATIONS, bill, open_till
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -124,6 +126,59 @@ async def test_every_route_refuses_every_wrong_key(redemption: Redemption, monke
             assert answer.status_code not in (401, 429, 500), (method, path, name, answer.text)
             if guard == "holder" and name != "operator":
                 assert answer.status_code in (404, 409, 422), "nothing of this id is anybody's"
+
+
+async def test_the_tills_quick_routes_have_the_same_guard(redemption: Redemption) -> None:
+    """With bodies that are read quickly, which those of the test above are not."""
+    open_till(redemption)
+    await redemption.post(grant("a", 1_000))
+    keys = await issue_keys(redemption)
+    stranger = make_key(KEY_PREFIX).text
+    refused = {
+        f"{TOKEN}x": (403, "FORBIDDEN"),
+        stranger: (401, "UNAUTHENTICATED"),
+        keys.till[:-1] + ("A" if keys.till[-1] != "A" else "B"): (401, "UNAUTHENTICATED"),
+        keys.revoked: (401, "UNAUTHENTICATED"),
+        keys.member: (403, "OUT_OF_SCOPE"),
+        keys.elsewhere_till: (403, "OUT_OF_SCOPE"),
+        keys.elsewhere_member: (403, "OUT_OF_SCOPE"),
+    }
+    shown = {**bill(member="m-1", points=100), "merchant_id": MERCHANT}
+
+    async def send(bearer: str, path: str, body: object, key: str = "k") -> httpx.Response:
+        headers = {"Authorization": f"Bearer {bearer}", "Idempotency-Key": key}
+        return await redemption.http.post(path, json=body, headers=headers)
+
+    placed = await send(keys.till, AUTHORIZATIONS, shown)
+    assert placed.status_code == 201, placed.text
+    one = f"{AUTHORIZATIONS}/{placed.json()['authorization_id']}/capture"
+    for bearer, told in refused.items():
+        for answer in (await send(bearer, AUTHORIZATIONS, shown, "other"), await send(bearer, one, {})):
+            assert (answer.status_code, answer.json()["code"]) == told, (bearer, answer.text)
+            assert answer.headers["content-type"] == "application/problem+json"
+    answer = await send(keys.other_merchant, AUTHORIZATIONS, shown, "other")
+    assert (answer.status_code, answer.json()["code"]) == (403, "OUT_OF_SCOPE")
+    assert (await send(keys.other_merchant, one, {})).status_code == 404
+    assert (await redemption.balance())["reserved"] == 100, "nothing was done for any of them"
+    assert (await send(keys.till, one, {})).json()["state"] == "captured"
+
+
+async def test_a_request_that_is_read_quickly_counts_once(
+    redemption: Redemption, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    till = await _issue(redemption, PROGRAM, kind="till", merchant_id=MERCHANT)
+    path, headers = f"{AUTHORIZATIONS}/{uuid4()}/capture", {"Authorization": f"Bearer {till}"}
+    taken: list[int] = []
+
+    def counted(bucket: TokenBucket, tokens: int, now: int) -> int:
+        taken.append(tokens)
+        return take(bucket, tokens, now)
+
+    assert (await redemption.http.post(path, json={}, headers=headers)).status_code == 404, "the key is remembered"
+    take = TokenBucket.take
+    monkeypatch.setattr(TokenBucket, "take", counted)
+    assert (await redemption.http.post(path, json={}, headers=headers)).status_code == 404
+    assert taken == [1]
 
 
 async def test_a_member_reads_and_spends_its_own_points_alone(redemption: Redemption) -> None:
