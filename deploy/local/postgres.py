@@ -44,6 +44,7 @@ _EPHEMERAL_SETTINGS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "shared_buffers": "256MB",
+    "max_wal_size": "1GB",  # it may lie in memory
 }
 # The indexes of a day's traffic must fit, or every backend writes pages itself.
 _LEAST_SHARED_BUFFERS_MB, _MOST_SHARED_BUFFERS_MB = 512, 2048
@@ -135,10 +136,20 @@ def cluster_home(state_dir: Path, account: Account | None) -> Path:
     if reachable.returncode == 0:
         return inside
     inside.rmdir()
-    parent = Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108 - mkdtemp below makes a private one
+    return _outside(state_dir, Path(os.environ.get("TMPDIR") or "/var/tmp"), account)  # noqa: S108
+
+
+def keep_cluster_in(parent: Path, state_dir: Path) -> None:
+    """Have the cluster of a state directory that has none yet made below `parent`; deleted with the state directory."""
+    _outside(state_dir, parent, _account())
+
+
+def _outside(state_dir: Path, parent: Path, account: Account | None) -> Path:
+    """A private directory below `parent`, recorded."""
     outside = Path(tempfile.mkdtemp(prefix="greenpoints-postgres-", dir=parent))
-    record.write_text(str(outside))
-    os.chown(outside, account.uid, account.gid)
+    place_record(state_dir).write_text(str(outside))
+    if account is not None:
+        os.chown(outside, account.uid, account.gid)
     return outside
 
 

@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import asyncpg
 import psutil
 import pytest
+import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -31,7 +32,7 @@ from services.operator.bootstrap import (
 )
 from shared.events.topics import built_services
 from shared.runtime.postgres import grant_audit
-from tests.infrastructure.fixtures import Database
+from tests.infrastructure.fixtures import Database, fresh_database
 
 
 @pytest.fixture
@@ -43,6 +44,13 @@ def state_dir(stack: Stack, tmp_path: Path) -> Path:
     own.mkdir()
     (own / "kafka-jars").symlink_to(default_state_dir() / "kafka-jars")
     return own
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def database(stack: Stack, passwords: Mapping[str, str]) -> AsyncIterator[Database]:
+    """Bootstrapped as an operator's is: it is tested here, so no copy will do."""
+    async with fresh_database(stack, passwords) as fresh:
+        yield fresh
 
 
 def _clean_up(state_dir: Path) -> None:
@@ -191,6 +199,8 @@ async def test_a_topic_with_another_partition_count_is_refused(stack: Stack, fre
     while name in await admin.list_topics():
         await asyncio.sleep(0.02)
     await admin.create_topics([NewTopic(name, 3, 1)])
+    while name not in await admin.list_topics():  # the broker answers a moment before it shows the topic
+        await asyncio.sleep(0.02)
     with pytest.raises(Trouble, match=f"Topic {name} has 3 partitions, but topics.yaml says 1") as caught:
         await create_topics(stack.kafka)
     assert caught.value.code == "PARTITION_COUNT_DIFFERS"

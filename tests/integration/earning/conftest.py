@@ -2,10 +2,16 @@
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from tests.infrastructure.fixtures import Database
 from tests.integration.earning.harness import Earning, started
+
+
+@pytest.fixture(scope="session")
+def migrated_service() -> str:
+    return "earning"
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -235,7 +235,7 @@ class Redemption:
         """Post the events as one batch of their topic; returns how many met which fate, ever."""
         topic = told[0].data.TOPIC
         start = self._offsets.get(topic, 0)
-        delivered = [_delivered(each, topic, start + place) for place, each in enumerate(told)]
+        delivered = [as_delivered(each, topic, start + place) for place, each in enumerate(told)]
         await self.deliver(topic, start, delivered)
         self._offsets[topic] = start + len(told)
         row = await self.running.pool.fetchrow("SELECT * FROM partition_offset WHERE topic = $1", topic)
@@ -356,7 +356,7 @@ async def stop(redemption: Redemption) -> None:
     await redemption.running.pool.close()
 
 
-def _delivered(told: Told, topic: str, offset: int) -> Delivered:
+def as_delivered(told: Told, topic: str, offset: int) -> Delivered:
     program_id, member_id = told.data.program_id, told.data.member_id  # type: ignore[attr-defined]
     key = member_key(program_id, member_id)
     value = encode(told.id, told.source, told.data.TYPE, member_id, told.time, key, told.data)

@@ -41,9 +41,10 @@ from services.redemption.store.queries import (
     REDEMPTION,
     REDEMPTION_BY_KEY,
 )
-from services.redemption.store.quotes import QUOTE
+from services.redemption.store.quotes import DELETE_ENDED, QUOTE
 from services.redemption.store.restorations import OPEN_CHILD_LOTS, SAVE_RESTORATIONS, STILL_OUT
 from services.redemption.store.save import SAVE_BATCH, SAVE_UNDER_LOCK
+from services.redemption.store.seal_state import HEADS, NEWEST_BLOCKS
 from services.redemption.store.seals import LAST_BLOCKS, ROWS_TO_SEAL
 from services.redemption.store.standing import CLAIMED, UNSERVED
 from services.redemption.store.stock import GIVE_BACK, LOCK_CLAIMED, TAKE, TAKEN
@@ -124,6 +125,8 @@ async def crowded(module_database: Database) -> AsyncIterator[Redemption]:
         pytest.param(SAVE_HOLDS.sql, [], id="save holds"),
         pytest.param(ROWS_TO_SEAL, ["journal_sealing"], id="rows to seal"),
         pytest.param(LAST_BLOCKS, ["journal_block_pkey"], id="last blocks"),
+        pytest.param(HEADS, ["journal_block_pkey"], id="heads of chains"),
+        pytest.param(NEWEST_BLOCKS, ["journal_block_pkey", "journal_sealing"], id="blocks to verify"),
         pytest.param(BLOCKS_OF, ["block_of_range"], id="blocks of an export"),
         pytest.param(BLOCK_PAGE, ["journal_block_pkey"], id="block page"),
         pytest.param(MEMBER_ROWS, ["journal_pkey"], id="a member's rows"),
@@ -163,6 +166,7 @@ async def crowded(module_database: Database) -> AsyncIterator[Redemption]:
         pytest.param(UNSERVED, ["purchased_line_unserved"], id="purchases that have not served"),
         pytest.param(RETURN_LINES, ["purchased_line_of_grant"], id="lines refunded"),
         pytest.param(QUOTE, ["quote_pkey"], id="quote"),
+        pytest.param(DELETE_ENDED, ["quote_ended"], id="delete ended quotes"),
         pytest.param(NAMED_LOTS, ["lot_pkey"], id="named lots"),
         pytest.param(CHILD_LOTS, ["lot_child_of_grant"], id="children of lots"),
         pytest.param(STILL_OUT, ["allocation_pkey", "restored_share_of_allocation"], id="still out of redemptions"),
