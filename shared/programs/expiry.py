@@ -49,11 +49,16 @@ def last_day(expiry: Expiry, earned_on: date) -> date | None:
 
 
 def expires_at(expiry: Expiry, event_time: datetime, zone: ZoneInfo) -> datetime | None:
-    """The first instant (UTC) at which points earned at `event_time` have expired; None = never.
+    """The first instant (UTC) at which points earned at `event_time` have expired; None = never."""
+    return expires_after(expiry, business_day(event_time, zone), zone)
+
+
+def expires_after(expiry: Expiry, earned_on: date, zone: ZoneInfo) -> datetime | None:
+    """The same for points earned on a business day.
 
     It is the first instant after the last day, in the program's time zone: a lot at that instant is expired.
     """
-    day = last_day(expiry, business_day(event_time, zone))
+    day = last_day(expiry, earned_on)
     return None if day is None else start_of_day(day + timedelta(days=1), zone)
 
 

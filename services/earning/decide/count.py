@@ -17,7 +17,6 @@ from services.earning.domain.claw_back import remaining_awards
 from services.earning.domain.earn import Award
 from services.earning.domain.facts import NOTHING_USED, Counter
 from services.earning.domain.program import CompiledProgram
-from shared.programs.expiry import business_day
 from shared.programs.largest_remainder import largest_remainder
 from shared.programs.rules import CapWindow
 
@@ -62,7 +61,7 @@ def _used_in(
     """What the member has used in each of the periods that `time` lies in, by rule."""
     if not program.member_windows:
         return {}
-    day = business_day(time, program.zone)
+    day = program.dates.day(time)
     counters = desk.counted.members
     return {
         window: counters.used_in(MemberPeriod(program.program_id, member_id, period_of(window, day)))
@@ -76,7 +75,7 @@ def note_used(
     """Count what these awards, all of them granted, use; returns it by rule and period."""
     if not program.caps:
         return {}
-    day = business_day(time, program.zone)
+    day = program.dates.day(time)
     uses = {
         (rule_id, period_of(window, day)): points
         for (rule_id, window), points in cap_uses(awards, program.caps).items()
@@ -113,7 +112,7 @@ def _standing(receipt: ReceiptEntry, program: CompiledProgram) -> dict[CapUse, i
         grants = [granted_of(grant) for grant in receipt.grants]
         remaining = remaining_awards(receipt.purchase, receipt.returned(), receipt.facts, program, grants)
         uses = cap_uses(remaining, program.caps)
-    day = business_day(receipt.event_time, program.zone)
+    day = program.dates.day(receipt.event_time)
     return {(rule_id, period_of(window, day)): points for (rule_id, window), points in uses.items()}
 
 

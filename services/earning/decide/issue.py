@@ -1,40 +1,51 @@
 """Issuing: one grant per class and budget, drawn on exactly one budget, told by one `points.granted`."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from services.earning.decide.decline import GRANTS, SOURCE
 from services.earning.decide.tiers import note_progress
+from services.earning.decide.told_grant import told_grant
 from services.earning.desk import EarningDesk, GrantEntry, GrantLineEntry, ReceiptEntry, reference
 from services.earning.domain.cost import award_cost
 from services.earning.domain.earn import Award
 from services.earning.domain.program import CompiledProgram
-from shared.events.cloudevent import derived_id
+from shared.events.cloudevent import CloudEvent, derived_id
 from shared.events.points_granted import PointsGranted
-from shared.events.purchase_completed import PurchaseCompleted
-from shared.programs.expiry import expires_at
+from shared.events.purchase_completed import PurchaseCompleted, PurchaseLine
 from shared.runtime.batch import Delivered, outgoing_known
 
 
 class Issue(NamedTuple):
-    """What one purchase issues under one program version."""
+    """What one purchase issues under one program version. `key`: that of its record; `bought`: its lines by id."""
 
-    delivered: Delivered
+    event: CloudEvent
+    key: str
     purchase: PurchaseCompleted
     member_id: str
     receipt: ReceiptEntry
     program: CompiledProgram
+    bought: Mapping[str, PurchaseLine]
 
 
-def available_from(purchase: PurchaseCompleted, time: datetime, window_days: int) -> datetime | None:
+def issue_of(
+    delivered: Delivered, purchase: PurchaseCompleted, member_id: str, receipt: ReceiptEntry, program: CompiledProgram
+) -> Issue:
+    bought = {line.line_id: line for line in purchase.lines}
+    key = (delivered.key or b"").decode()
+    return Issue(delivered.required_event, key, purchase, member_id, receipt, program, bought)
+
+
+def available_from(purchase: PurchaseCompleted, time: datetime, window: timedelta) -> datetime | None:
     """When the return window ends; None = an online order not delivered yet waits for `purchase.delivered`."""
     delivered_at = purchase.delivered_at or (None if purchase.channel == "online" else time)
-    return None if delivered_at is None else delivered_at + timedelta(days=window_days)
+    return None if delivered_at is None else delivered_at + window
 
 
 def issue_award(issue: Issue, desk: EarningDesk, award: Award) -> bool:
     """Grant one award; False when its budget cannot pay it whole (C04): then nothing of it is given."""
-    event = issue.delivered.required_event
+    event = issue.event
     budget = issue.program.budgets[award.budget_id]
     cost = award_cost(award.points, budget.cost_minor, budget.cost_points)
     if not budget.covers(event.time) or not desk.draw((issue.program.program_id, award.budget_id), cost):
@@ -47,11 +58,10 @@ def issue_award(issue: Issue, desk: EarningDesk, award: Award) -> bool:
 
 
 def _entry(issue: Issue, award: Award, cost: int) -> GrantEntry:
-    event, pack, program = issue.delivered.required_event, issue.program.pack, issue.program
-    by_line = {line.line_id: line for line in issue.purchase.lines}
+    event, program = issue.event, issue.program
     lines = []
     for given in award.lines:
-        bought = by_line.get(given.line_id)  # the shipping is no line of the receipt
+        bought = issue.bought.get(given.line_id)  # the shipping is no line of the receipt
         sku, labels = (None, ()) if bought is None else (bought.sku, bought.labels)
         lines.append(GrantLineEntry(given.line_id, sku, labels, given.points, 0, given.rules))
     return GrantEntry(
@@ -66,52 +76,14 @@ def _entry(issue: Issue, award: Award, cost: int) -> GrantEntry:
         lines=lines,
         rule_version=program.version,
         event_time=event.time,
-        available_at=available_from(issue.purchase, event.time, pack.return_window_days),
-        expires_at=expires_at(pack.expiry, event.time, program.zone),
+        available_at=available_from(issue.purchase, event.time, program.return_window),
+        expires_at=program.dates.expires_at(event.time),
         correlation_id=reference(event),
         new=True,
     )
 
 
 def _tell(issue: Issue, desk: EarningDesk, grant: GrantEntry) -> None:
-    event = issue.delivered.required_event
-    known: dict[str, object] = {
-        "program_id": issue.program.program_id,
-        "member_id": issue.member_id,
-        "causation_id": grant.correlation_id,
-        "correlation_id": grant.correlation_id,
-        "rule_version": grant.rule_version,
-        "grant_id": str(grant.grant_id),
-        "points": grant.points,
-        "class": grant.points_class,
-        "source": {
-            "type": event.type,
-            "id": event.id,
-            "receipt_id": issue.purchase.receipt_id,
-            "merchant_id": issue.purchase.merchant_id,
-        },
-        "lines": [_told_line(line) for line in grant.lines],
-        "available_at": grant.available_at,
-        "expires_at": grant.expires_at,
-        "budget_id": grant.budget_id,
-        "expected_cost": {"amount_minor": grant.cost_minor, "currency": issue.program.currency},
-    }
-    if grant.available_at is None:
-        del known["available_at"]
-    if grant.expires_at is None:
-        del known["expires_at"]
-    key = (issue.delivered.key or b"").decode()
-    desk.emit(
-        outgoing_known(GRANTS, key, grant.grant_id, SOURCE, issue.member_id, event.time, PointsGranted.TYPE, known)
-    )
-
-
-def _told_line(line: GrantLineEntry) -> dict[str, object]:
-    told: dict[str, object] = {"line_id": line.line_id}
-    if line.sku is not None:
-        told["sku"] = line.sku
-    if line.labels:
-        told["labels"] = line.labels
-    told["points"] = line.points
-    told["rules"] = [{"rule_id": rule_id, "points": points} for rule_id, points in line.rules]
-    return told
+    event, member_id, type_ = issue.event, issue.member_id, PointsGranted.TYPE
+    told = told_grant(grant, issue.purchase, member_id, event)
+    desk.emit(outgoing_known(GRANTS, issue.key, grant.grant_id, SOURCE, member_id, event.time, type_, told))

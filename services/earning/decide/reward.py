@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from services.earning.decide.decline import GRANTS, SOURCE
@@ -15,7 +15,6 @@ from shared.events.cloudevent import derived_id
 from shared.events.event import Money
 from shared.events.keys import member_key
 from shared.events.points_granted import GrantLine, GrantSource, PointsGranted, RulePoints
-from shared.programs.expiry import expires_at
 from shared.runtime.batch import outgoing_event
 
 
@@ -58,8 +57,8 @@ def issue_reward(deed: Deed, award: Award, desk: EarningDesk) -> GrantEntry | No
         ],
         rule_version=program.version,
         event_time=deed.time,
-        available_at=deed.time + timedelta(days=program.pack.return_window_days),
-        expires_at=expires_at(program.pack.expiry, deed.time, program.zone),
+        available_at=deed.time + program.return_window,
+        expires_at=program.dates.expires_at(deed.time),
         correlation_id=deed.correlation_id,
         new=True,
     )

@@ -31,7 +31,7 @@ from shared.events.keys import member_key
 from shared.events.reason_codes import ReasonCode
 from shared.events.tier_changed import TierChanged
 from shared.events.tier_due import TierDue
-from shared.programs.expiry import business_day, start_of_day
+from shared.programs.expiry import start_of_day
 from shared.runtime.batch import Delivered, Fate, Handler, Outgoing, outgoing_event
 
 TIERS = "members.tiers.v1"
@@ -53,7 +53,7 @@ def tier_at(desk: EarningDesk, program: CompiledProgram, member_id: str | None, 
     standing = entry.standing
     if not standing.holdings:
         return _tier(entry, standing, program.tiers, time)
-    day, count = business_day(time, program.zone), _count(entry, program.tiers)
+    day, count = program.dates.day(time), _count(entry, program.tiers)
     while _is_due(standing, program.tiers, day):
         standing = at_its_end(standing, program.tiers, count)
     return _tier(entry, standing, program.tiers, time)
@@ -72,7 +72,7 @@ def note_progress(
     if program.tiers is None or not (points or money_minor):
         return
     member = (program.program_id, member_id)
-    desk.tiers.of(member).add(business_day(time, program.zone), points, money_minor)
+    desk.tiers.of(member).add(program.dates.day(time), points, money_minor)
     desk.tiers.moved.add(member)
 
 
@@ -116,7 +116,7 @@ def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
     program = None if version is None else desk.compiled[version.program_id, version.version]
     if program is None or program.tiers is None:
         return
-    day = business_day(event.time, program.zone)
+    day = program.dates.day(event.time)
     _end_what_is_due(entry, member, program, day, desk)
     count = _count(entry, program.tiers)
     today = _latest_day(entry, program, day)
@@ -147,7 +147,7 @@ def _latest_day(entry: TierEntry, program: CompiledProgram, day: date) -> date:
     """The latest day that is known of the member: a late event lifts to nothing that has ended since."""
     latest = max(day, entry.latest)
     if entry.history:
-        latest = max(latest, business_day(entry.history[-1][0], program.zone))
+        latest = max(latest, program.dates.day(entry.history[-1][0]))
     if entry.standing.in_grace and entry.standing.top is not None:
         latest = max(latest, entry.standing.top.valid_until + timedelta(days=1))
     return latest

@@ -42,8 +42,8 @@ class Multiplication:
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """`points` or `multiplies`, one of the two. `place`: in the order of evaluation, from 0. `pays`: the
-    class and budget of its points.
+    """`points` or `multiplies`, one of the two. `place`: in the order of evaluation, from 0; `bit`: the
+    same for the sieve. `pays`: the class and budget of its points.
 
     `groups`: exclusive groups, its kind's own before the pack's; `competes`: it may have to give way to another rule.
     `own`: tests of what the lines it counts come to; `counted` finds those lines, None where it counts all; `green`
@@ -52,6 +52,7 @@ class CompiledRule:
 
     rule_id: str
     place: int
+    bit: int
     rule: ReceiptRule
     pays: tuple[PointsClass, str]
     stop: bool
@@ -89,6 +90,7 @@ def compile_rule(
     return CompiledRule(
         rule_id=rule.rule_id,
         place=place,
+        bit=1 << place,
         rule=rule,
         pays=(rule.points_class, rule.budget_id),
         stop=rule.stop,

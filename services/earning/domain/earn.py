@@ -1,6 +1,6 @@
 """What a receipt earns: a pure function of receipt, refunds so far, facts and program version."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
@@ -85,21 +85,24 @@ def basket_of(purchase: PurchaseCompleted, returned: Returned, program: Compiled
     return Basket(purchase, bases, returned)
 
 
-def awards_of(purchase: PurchaseCompleted, given: Iterable[Given]) -> tuple[Award, ...]:
+def awards_of(purchase: PurchaseCompleted, given: Sequence[Given]) -> tuple[Award, ...]:
     """What rules give, by class and budget: in the order of the first rule that draws on it."""
     groups: dict[tuple[PointsClass, str], list[tuple[str, Sequence[int]]]] = {}
-    lines = len(purchase.lines)
-    shipping = None
     for one in given:
-        rule, points = one.rule, one.points
+        rule = one.rule
         of_award = groups.get(rule.pays)
         if of_award is None:
-            groups[rule.pays] = of_award = []
-        of_award.append((rule.rule_id, points))
-        if len(points) > lines and shipping is None:
-            shipping = shipping_line_id(purchase)
-    awards = [_award(purchase.lines, shipping, *pays, of_award) for pays, of_award in groups.items()]
-    return tuple([award for award in awards if award.points])
+            groups[rule.pays] = [(rule.rule_id, one.points)]
+        else:
+            of_award.append((rule.rule_id, one.points))
+    with_shipping = bool(given) and len(given[0].points) > len(purchase.lines)
+    shipping = shipping_line_id(purchase) if with_shipping else None
+    awards = []
+    for pays, of_award in groups.items():
+        award = _award(purchase.lines, shipping, *pays, of_award)
+        if award.points:
+            awards.append(award)
+    return tuple(awards)
 
 
 def _award(
@@ -110,26 +113,25 @@ def _award(
     given: list[tuple[str, Sequence[int]]],
 ) -> Award:
     """`given`: rule ids with their points per line, the last of them the shipping's if it has a name."""
+    lines: list[AwardLine] = []
+    # Each rule gives points by line; to have `zip` make sure of it (`strict`) would be dear here.
     if len(given) == 1 and shipping is None:
         rule_id, points = given[0]
-        lines = [
-            AwardLine(line.line_id, of_line, ((rule_id, of_line),))
-            for line, of_line in zip(bought, points, strict=True)
-            if of_line
-        ]
+        for line, of_line in zip(bought, points):  # noqa: B905
+            if of_line:
+                lines.append(AwardLine(line.line_id, of_line, ((rule_id, of_line),)))
         return Award(points_class, budget_id, sum(points), tuple(lines))
     names = [line.line_id for line in bought]
     if shipping is not None:
         names.append(shipping)
-    rule_ids = [rule_id for rule_id, _ in given]
-    lines = []
-    total = 0
-    # Saying `strict` would be dear here, and each rule gives points by line anyway.
-    for line_id, by_rule in zip(names, zip(*[points for _, points in given])):  # noqa: B905
-        if of_line := sum(by_rule):
-            rules = tuple(zip(rule_ids, by_rule))  # noqa: B905
-            if 0 in by_rule:
-                rules = tuple([of_rule for of_rule in rules if of_rule[1]])
+    by_line: list[tuple[tuple[str, int], ...]] = [()] * len(names)
+    totals = [0] * len(names)
+    for rule_id, points in given:
+        for place, of_line in enumerate(points):
+            if of_line:
+                by_line[place] += ((rule_id, of_line),)
+                totals[place] += of_line
+    for line_id, of_line, rules in zip(names, totals, by_line):  # noqa: B905
+        if rules:
             lines.append(AwardLine(line_id, of_line, rules))
-            total += of_line
-    return Award(points_class, budget_id, total, tuple(lines))
+    return Award(points_class, budget_id, sum(totals), tuple(lines))

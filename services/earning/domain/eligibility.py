@@ -53,5 +53,5 @@ def refusal_of(
 
 
 def _is_too_old(event_time: datetime, arrival: datetime, pack: ProgramPack) -> bool:
-    days = pack.max_event_age_days
-    return days != "unlimited" and arrival - event_time > timedelta(days=days)
+    days, age = pack.max_event_age_days, arrival - event_time
+    return days != "unlimited" and age.days >= days and age > timedelta(days=days)

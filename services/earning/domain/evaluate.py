@@ -13,7 +13,6 @@
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
-from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from services.earning.domain.basket import Basket
@@ -34,7 +33,6 @@ class _OfARule(Protocol):
     def rule(self) -> CompiledRule: ...
 
 
-_PLACE = attrgetter("rule.place")
 _Candidate = TypeVar("_Candidate", bound=_OfARule)
 Asked = TypeVar("Asked")
 
@@ -51,12 +49,20 @@ def evaluate(
     `only` restricts it to these rules. Raises CalendarYearUnpublishedError where a rule asks for days off that
     nobody has published.
     """
-    applied, multipliers = _applying(basket, facts, program, only, notes)
-    if _compete(multipliers):
-        multipliers = _best_multipliers(applied, multipliers, facts, notes)
-    if _compete(applied):
-        applied = _competing(applied, multipliers, program, facts, notes)
-    given = _multiplied(applied, multipliers, program, facts, notes)
+    sieve = program.sieve
+    admitted, lines = sieve.sift(basket, facts)
+    if only is not None:
+        admitted &= sieve.of(only)
+    applied, multipliers = _applying(sieve.chosen(admitted), lines, basket, facts)
+    if notes is not None:
+        applying = {one.rule.rule_id for one in applied} | {one.rule.rule_id for one in multipliers}
+        _note(basket, facts, program, only, applying, notes)
+    if admitted & sieve.competing:
+        if _compete(multipliers):
+            multipliers = _best_multipliers(applied, multipliers, facts, notes)
+        if _compete(applied):
+            applied = _competing(applied, multipliers, program, facts, notes)
+    given = _multiplied(applied, multipliers, program, facts, notes) if multipliers else applied
     if notes is not None:
         counted = {one.rule.rule_id for one in given}
         for multiplier in multipliers:
@@ -66,29 +72,23 @@ def evaluate(
 
 
 def _applying(
-    basket: Basket,
-    facts: EarnFacts,
-    program: CompiledProgram,
-    only: AbstractSet[str] | None,
-    notes: Notes | None,
+    admitted: Sequence[CompiledRule], lines: Sequence[Rules], basket: Basket, facts: EarnFacts
 ) -> tuple[list[Given], list[Multiplier]]:
+    """Which of the rules apply, in their order; `lines` as the sieve tells."""
     applied: list[Given] = []
     multipliers: list[Multiplier] = []
-    sieve = program.sieve
-    lines = sieve.lines(basket)
-    admitted = sieve.admitted(basket, facts, lines)
-    if only is not None:
-        admitted &= sieve.of(only)
-    for rule in sieve.chosen(admitted):
-        own = basket.bases if rule.counted is None else _own(rule.place, lines, basket.bases)
+    bases = basket.bases
+    for rule in admitted:
+        own = bases if rule.counted is None else _own(rule.bit, lines, bases)
         if rule.green is not None and not any(own := _green(rule, own, basket, facts)):
             continue
         if rule.own and not _holds(rule.own, sum(own)):
             continue
-        if rule.points is None:
+        points = rule.points
+        if points is None:
             multipliers.append(Multiplier(rule, own))
         else:
-            total, weights = rule.points(own, basket)
+            total, weights = points(own, basket)
             if rule.caps:
                 total = capped(rule.rule_id, rule.caps, total, facts)
             if not total:
@@ -96,16 +96,12 @@ def _applying(
             applied.append(Given(rule, largest_remainder(total, weights)))
         if rule.stop:
             break
-    if notes is not None:
-        applying = {one.rule.rule_id for one in applied} | {one.rule.rule_id for one in multipliers}
-        _note(basket, facts, program, only, applying, notes)
     return applied, multipliers
 
 
-def _own(place: int, lines: Sequence[Rules], bases: Sequence[int]) -> Sequence[int]:
-    """The basis of each line that the rule at this place counts, 0 elsewhere."""
-    bit = 1 << place
-    return [basis if counted & bit else 0 for counted, basis in zip(lines, bases)]  # noqa: B905 - dear, and alike by now
+def _own(bit: Rules, lines: Sequence[Rules], bases: Sequence[int]) -> Sequence[int]:
+    """The basis of each line that the rule of this bit counts, 0 elsewhere."""
+    return [basis if of_line & bit else 0 for of_line, basis in zip(lines, bases)]  # noqa: B905 - dear
 
 
 def own_lines(rule: CompiledRule, basket: Basket, facts: EarnFacts) -> Sequence[int]:
@@ -254,9 +250,16 @@ def _multiplied(
     rates = [one for one in applied if one.rule.is_rate] if multipliers else []
     if not rates:
         return list(applied)
-    others = [one for one in applied if not one.rule.is_rate]
-    return sorted([*multiply(rates, multipliers, program.combine, facts, notes), *others], key=_PLACE)
+    given = multiply(rates, multipliers, program.combine, facts, notes)
+    if len(rates) < len(applied):
+        given += [one for one in applied if not one.rule.is_rate]
+    given.sort(key=_place)
+    return given
 
 
 def _sum(given: Sequence[Given]) -> int:
     return sum(sum(one.points) for one in given)
+
+
+def _place(given: Given) -> int:
+    return given.rule.place

@@ -7,7 +7,6 @@ from services.earning.domain.asked import NOTHING_ASKED, FactsAsked
 from services.earning.domain.facts import LISTED, NOTHING_USED, UNLISTED, Counter, EarnFacts
 from services.earning.domain.program import CompiledProgram
 from shared.calendar.birthday import Birthday
-from shared.programs.expiry import business_day
 
 
 def gather_facts(
@@ -35,7 +34,7 @@ def gather_facts(
         return LISTED if listed else UNLISTED
     day = minute = None
     if asks.day:
-        day = program.calendar.day(business_day(event_time, program.zone))
+        day = program.calendar.day(program.dates.day(event_time))
         if of_receipts:
             program.rules_on(day)
     if asks.minute:
@@ -50,7 +49,7 @@ def gather_facts(
         left=left,
         tier=tier if asks.tier else None,
         segments=segments if asks.segments else frozenset(),
-        birthday=asks.birthday and _is_birthday(birth_month_day, business_day(event_time, program.zone)),
+        birthday=asks.birthday and _is_birthday(birth_month_day, program.dates.day(event_time)),
     )
 
 

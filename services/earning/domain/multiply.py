@@ -59,17 +59,18 @@ def multiply(
     """The rates after all multipliers, then what each multiplier that worked on anything added (perhaps nothing)."""
     lines = len(rates[0].points)
     as_given = [points for given in rates for points in given.points]
-    now = base = as_given
+    now = base = as_given  # lists that are replaced, never changed
     extras: list[Extra] = []
     chosen = None
     if combine != "multiply" and len(multipliers) > 1:
         chosen = _one_each(rates, multipliers, combine, facts)
     for number, multiplier in enumerate(multipliers):
-        weights = _weights(rates, multiplier, now) if chosen is None else _where(chosen[number], now)
+        does = multiplier.does
+        weights = _weights(rates, multiplier, does, now) if chosen is None else _where(chosen[number], now)
         total = sum(weights)
         if not total:
             continue
-        change = _change(multiplier, total)
+        change = rounded(total * does.numerator, does.denominator, does.rounding) - total
         if notes is not None:
             notes.worked[multiplier.rule.rule_id] = Worked(total, change)
         if change > 0 and multiplier.rule.caps:
@@ -80,7 +81,8 @@ def multiply(
             extras.append((multiplier.rule, [0] * len(base)))
         else:
             added = largest_remainder(change, weights)
-            now = list(map(add, now, added))
+            if number + 1 < len(multipliers):
+                now = list(map(add, now, added))
             extras.append((multiplier.rule, added))
     given = list(rates)
     if base is not as_given:
@@ -95,16 +97,10 @@ def works_on(multiplier: Multiplier, rate: CompiledRule) -> bool:
     return multiplier.does.of_rules is None or rate.rule_id in multiplier.does.of_rules
 
 
-def _change(multiplier: Multiplier, total: int) -> int:
-    """By how much it changes `total` points, rounded once."""
-    does = multiplier.does
-    return rounded(total * does.numerator, does.denominator, does.rounding) - total
-
-
-def _weights(rates: Sequence[Given], multiplier: Multiplier, now: Sequence[int]) -> list[int]:
-    """The points of the cells it covers, 0 elsewhere."""
-    if multiplier.does.of_rules is None:
-        return list(now) if all(multiplier.own) else _where(list(multiplier.own) * len(rates), now)
+def _weights(rates: Sequence[Given], multiplier: Multiplier, does: Multiplication, now: list[int]) -> list[int]:
+    """The points of the cells it covers, 0 elsewhere; `does`: what it does."""
+    if does.of_rules is None:
+        return now if all(multiplier.own) else _where(list(multiplier.own) * len(rates), now)
     return _where(_covered(rates, multiplier), now)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.earning.domain.asked import Asking, FactsAsked, asked_by
 from services.earning.domain.compiled_occasion import CompiledOccasion, compile_occasion
 from services.earning.domain.compiled_rule import CompiledRule, compile_rule
+from services.earning.domain.dates import ProgramDates
 from services.earning.domain.facts import Counter
 from services.earning.domain.green import compile_green
 from services.earning.domain.rules.material import Tariff, compile_material
@@ -86,6 +87,8 @@ class CompiledProgram:
     shipping_earns: bool
     proportional: bool
     zone: ZoneInfo
+    dates: ProgramDates
+    return_window: timedelta
     calendar: Calendar
     rules: tuple[CompiledRule, ...]
     sieve: Sieve
@@ -129,6 +132,8 @@ def compile_program(pack: ProgramPack, *, trusting_claims: bool = False) -> Comp
         shipping_earns=pack.basis.shipping_earns,
         proportional=pack.refund_method == "proportional",
         zone=zone,
+        dates=ProgramDates(zone, pack.expiry),
+        return_window=timedelta(days=pack.return_window_days),
         calendar=calendar_with(pack.calendar.overrides()),
         rules=rules,
         sieve=Sieve(rules),

@@ -18,6 +18,7 @@ from services.earning.domain.compiled_rule import CompiledRule
 from services.earning.domain.conditions import Conditions, Named
 from services.earning.domain.facts import EarnFacts
 from shared.calendar.day_facts import DayFacts
+from shared.events.purchase_completed import PurchaseLine
 
 Rules: TypeAlias = int
 """A set of rules of one program, a bit each."""
@@ -56,12 +57,16 @@ class _Look(Generic[_Asked]):
 
 
 class Sieve:
-    """The rules of one program, in order of evaluation. Answers are pure; only how fast they come depends on memory."""
+    """The rules of one program, in order of evaluation. Answers are pure; only how fast they come depends on memory.
+
+    `competing`: those that may have to give way to another.
+    """
 
     def __init__(self, rules: Sequence[CompiledRule]) -> None:
         conditions = [rule.conditions for rule in rules]
         self._rules = tuple(rules)
         self._all: Rules = (1 << len(rules)) - 1
+        self.competing = _bits(rule.competes for rule in rules)
         self._asks_day = any(one.day for one in conditions)
         self._days: dict[date, tuple[DayFacts, Rules]] = {}
         self._of_facts = _looks([one.member for one in conditions], _HOUR, _MEMBER)
@@ -71,38 +76,41 @@ class Sieve:
         self._of_any_line = _bits(not one.lines for one in conditions)
         self._chosen: dict[Rules, tuple[CompiledRule, ...]] = {}
 
-    def lines(self, basket: Basket) -> Sequence[Rules]:
-        """By line the rules that count it, whatever it earns; of the shipping those that name no lines."""
-        if not self._of_lines:
-            return [self._all] * len(basket.bases)
-        (look,) = self._of_lines
-        found = []
-        for line in basket.purchase.lines:
-            rules = look.known.get(look.read(line))
-            found.append(look.ask(line) if rules is None else rules)
-        if len(basket.bases) > len(found):
-            found.append(self._of_any_line)
-        return found
+    def sift(self, basket: Basket, facts: EarnFacts) -> tuple[Rules, Sequence[Rules]]:
+        """The rules that conditions of day, member, till and whole spend admit and that count a line that earns; and
+        by line the rules that count it, whatever it earns (of the shipping those that name no lines).
 
-    def admitted(self, basket: Basket, facts: EarnFacts, lines: Sequence[Rules]) -> Rules:
-        """The rules that conditions of day, member, till and whole spend admit and that count a line that earns.
-
-        `lines` as the method of that name tells. Raises ValueError where the facts lack what a rule asks for, and
-        CalendarYearUnpublishedError where the days off of a year matter that nobody has published.
+        Raises ValueError where the facts lack what a rule asks for, and CalendarYearUnpublishedError where the
+        days off of a year matter that nobody has published.
         """
+        purchase, bases = basket.purchase, basket.bases
+        lines = self._lines(purchase.lines, bases)
         found = 0
-        for of_line, basis in zip(lines, basket.bases, strict=True):
+        for of_line, basis in zip(lines, bases):  # noqa: B905 - dear, and both are by line
             if basis:
                 found |= of_line
-        found &= self.on(facts.day)
+        known = None if (day := facts.day) is None else self._days.get(day.day)
+        found &= known[1] if known is not None and known[0] is day else self.on(day)
         for of_facts in self._of_facts:
             rules = of_facts.known.get(of_facts.read(facts))
             found &= of_facts.ask(facts) if rules is None else rules
         for of_till in self._of_till:
-            rules = of_till.known.get(of_till.read(basket.purchase))
-            found &= of_till.ask(basket.purchase) if rules is None else rules
+            rules = of_till.known.get(of_till.read(purchase))
+            found &= of_till.ask(purchase) if rules is None else rules
         if self._steps:
-            found &= self._of_spend[bisect_right(self._steps, sum(basket.bases))]
+            found &= self._of_spend[bisect_right(self._steps, sum(bases))]
+        return found, lines
+
+    def _lines(self, bought: Sequence[PurchaseLine], bases: Sequence[int]) -> Sequence[Rules]:
+        if not self._of_lines:
+            return [self._all] * len(bases)
+        (look,) = self._of_lines
+        found, read, known = [], look.read, look.known
+        for line in bought:
+            rules = known.get(read(line))
+            found.append(look.ask(line) if rules is None else rules)
+        if len(bases) > len(found):
+            found.append(self._of_any_line)
         return found
 
     def on(self, day: DayFacts | None) -> Rules:

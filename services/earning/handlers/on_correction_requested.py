@@ -19,7 +19,6 @@ from shared.events.fields import PointsClass
 from shared.events.keys import member_key
 from shared.events.points_corrected import PointsCorrected
 from shared.events.reason_codes import ReasonCode
-from shared.programs.expiry import expires_at
 from shared.runtime.batch import Delivered, Fate, outgoing_event
 
 CLASS: PointsClass = "PROMO"
@@ -117,7 +116,7 @@ def _entry(
         rule_version=program.version,
         event_time=event.time,
         available_at=event.time,
-        expires_at=expires_at(program.pack.expiry, event.time, program.zone),
+        expires_at=program.dates.expires_at(event.time),
         correlation_id=asked.correlation_id,
         new=True,
     )

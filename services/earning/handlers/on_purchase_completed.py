@@ -5,21 +5,22 @@ from typing import NamedTuple, cast
 
 from services.earning.decide.count import left_for, note_used
 from services.earning.decide.decline import decide, tell_declined
-from services.earning.decide.issue import Issue, issue_award
+from services.earning.decide.issue import issue_award, issue_of
 from services.earning.decide.referral import note_order
 from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
 from services.earning.decide.take_back import settle_claims
 from services.earning.decide.tiers import note_progress, spent_on, tier_at
-from services.earning.desk import EarningDesk, LineEntry, MemberEntry, ReceiptEntry, key_of_receipt, reference
+from services.earning.desk import EarningDesk, LineEntry, MemberEntry, ReceiptEntry, key_of_receipt
+from services.earning.domain.asked import NOTHING_ASKED
 from services.earning.domain.earn import Award, earn
 from services.earning.domain.eligibility import refusal_of
-from services.earning.domain.facts import NOTHING_USED, EarnFacts
+from services.earning.domain.facts import LISTED, NOTHING_USED, UNLISTED, EarnFacts
 from services.earning.domain.gather_facts import gather_facts
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.refused_green import refused_green
 from services.earning.domain.returned import NOTHING_RETURNED
 from shared.calendar.unpublished import CalendarYearUnpublishedError
-from shared.events.cloudevent import Rejected
+from shared.events.cloudevent import CloudEvent, Rejected
 from shared.events.keys import member_key, receipt_key
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.events.reason_codes import ReasonCode
@@ -28,7 +29,8 @@ from shared.runtime.batch import Delivered, Fate
 
 def on_purchase_completed(delivered: Delivered, desk: EarningDesk) -> Fate:
     """Grant, decline with a code, wait for the registration, or forward under the right key."""
-    purchase = cast(PurchaseCompleted, delivered.required_event.data)
+    event = delivered.required_event
+    purchase = cast(PurchaseCompleted, event.data)
     program_id, member_id = purchase.program_id, purchase.member_id
     require_program(desk, program_id)
     key = receipt_key(program_id, purchase.receipt_id) if member_id is None else member_key(program_id, member_id)
@@ -36,15 +38,17 @@ def on_purchase_completed(delivered: Delivered, desk: EarningDesk) -> Fate:
         return fate
     if member_id is not None and (fate := wait_for_turn(delivered, desk, program_id, member_id)) is not None:
         return fate
-    known = desk.receipt(program_id, purchase.merchant_id, purchase.receipt_id)
+    entry_key = key_of_receipt(program_id, purchase.merchant_id, purchase.receipt_id)
+    known = desk.receipts.get(entry_key)
     if known is not None and known.purchase is not None:
         _decline_repeat(delivered, desk, known)
         return Fate.APPLIED
-    judging = _judging(delivered, purchase, desk)
-    receipt = _enter(delivered, purchase, known, desk)
+    judging = _judging(event, purchase, desk)
+    receipt = known or ReceiptEntry(entry_key, program_id, purchase.merchant_id, purchase.receipt_id)
+    _enter(event, purchase, receipt, desk)
     _judge(delivered, purchase, judging, receipt, desk)
-    if judging is not None and (spent := spent_on(receipt, desk)):
-        note_progress(desk, judging.program, receipt.member_id or "", delivered.required_event.time, money_minor=spent)
+    if judging is not None and judging.program.tiers is not None and (spent := spent_on(receipt, desk)):
+        note_progress(desk, judging.program, member_id or "", event.time, money_minor=spent)
     settle_claims(receipt, desk)
     if receipt.grants:
         note_order(delivered, receipt, desk)
@@ -65,17 +69,8 @@ def _decline_repeat(delivered: Delivered, desk: EarningDesk, known: ReceiptEntry
     )
 
 
-def _enter(
-    delivered: Delivered, purchase: PurchaseCompleted, awaited: ReceiptEntry | None, desk: EarningDesk
-) -> ReceiptEntry:
+def _enter(event: CloudEvent, purchase: PurchaseCompleted, receipt: ReceiptEntry, desk: EarningDesk) -> None:
     """Put the receipt and its lines into the books, filling the row a refund may have left."""
-    event = delivered.required_event
-    receipt = awaited or ReceiptEntry(
-        key_of_receipt(purchase.program_id, purchase.merchant_id, purchase.receipt_id),
-        purchase.program_id,
-        purchase.merchant_id,
-        purchase.receipt_id,
-    )
     receipt.member_id = purchase.member_id
     receipt.event_key, receipt.event_source, receipt.event_id = event.event_key, event.source, event.id
     receipt.event_time = event.time
@@ -86,24 +81,25 @@ def _enter(
     ]
     receipt.changed = receipt.lines_new = True
     desk.put_receipt(receipt)
-    return receipt
 
 
 class _Judging(NamedTuple):
-    """What a purchase is judged by."""
+    """What a purchase is judged by; `member` None: nobody who is registered."""
 
     program: CompiledProgram
     facts: EarnFacts
+    member: MemberEntry | None
 
 
-def _judging(delivered: Delivered, purchase: PurchaseCompleted, desk: EarningDesk) -> _Judging | None:
+def _judging(event: CloudEvent, purchase: PurchaseCompleted, desk: EarningDesk) -> _Judging | None:
     """None where no version was in force. Raises Rejected CALENDAR_YEAR_UNPUBLISHED, the desk being untouched."""
-    event = delivered.required_event
     version = desk.programs.in_force(purchase.program_id, event.time)
     if version is None:
         return None
     program = desk.compiled[version.program_id, version.version]
     member = _member(purchase, desk)
+    if program.asks is NOTHING_ASKED:
+        return _Judging(program, LISTED if member is not None and member.listed_party else UNLISTED, member)
     try:
         facts = gather_facts(
             program,
@@ -118,7 +114,7 @@ def _judging(delivered: Delivered, purchase: PurchaseCompleted, desk: EarningDes
     except CalendarYearUnpublishedError as error:
         sentence = str(error)
         raise Rejected(error.code, f"{sentence[0].upper()}{sentence[1:]}.", ()) from None
-    return _Judging(program, facts)
+    return _Judging(program, facts, member)
 
 
 def _member(purchase: PurchaseCompleted, desk: EarningDesk) -> MemberEntry | None:
@@ -136,28 +132,29 @@ def _judge(
     if judging is None:
         _declined(delivered, receipt, desk, ReasonCode.PROGRAM_NOT_IN_FORCE)
         return
-    program = judging.program
-    receipt.rule_version, receipt.facts = program.version, judging.facts
-    member, awards = _member(purchase, desk), earn(purchase, NOTHING_RETURNED, receipt.facts, program)
+    program, facts, member = judging
+    receipt.rule_version, receipt.facts = program.version, facts
+    awards = earn(purchase, NOTHING_RETURNED, facts, program)
     code = refusal_of(
         purchase,
         event_time=event.time,
         arrival=delivered.arrival,
         registered=member is not None and member.is_open_at(event.time),
-        facts=receipt.facts,
+        facts=facts,
         pack=program.pack,
     )
     if code is None and not awards:
-        code = _why_nothing(purchase, receipt.facts, program)
+        code = _why_nothing(purchase, facts, program)
     if code is not None or purchase.member_id is None:
-        unlisted = replace(receipt.facts, listed=False, left=NOTHING_USED)
+        unlisted = replace(facts, listed=False, left=NOTHING_USED)
         would = sum(award.points for award in awards or earn(purchase, NOTHING_RETURNED, unlisted, program))
         _declined(delivered, receipt, desk, code or ReasonCode.ISSUE_TO_UNSPECIFIED, would, program)
         return
-    issue = Issue(delivered, purchase, purchase.member_id, receipt, program)
+    issue = issue_of(delivered, purchase, purchase.member_id, receipt, program)
     refused = [award for award in awards if not issue_award(issue, desk, award)]
-    granted = [award for award in awards if award not in refused]
-    receipt.cap_uses = note_used(desk, program, purchase.member_id, event.time, granted)
+    if program.caps:
+        granted = [award for award in awards if award not in refused]
+        receipt.cap_uses = note_used(desk, program, purchase.member_id, event.time, granted)
     for award in refused:
         tell_declined(
             delivered,
@@ -176,9 +173,8 @@ def _judge(
         desk,
         receipt.outcome,
         code=partly,
-        would_have_earned=sum(award.points for award in refused) + green,
+        would_have_earned=sum(award.points for award in refused) + green if partly else 0,
         receipt_key=receipt.receipt_key,
-        correlation_id=reference(event),
     )
 
 

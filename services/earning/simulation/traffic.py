@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import orjson
+from msgspec.structs import replace
 
 from services.earning.app import SERVICE
 from services.earning.decide.decline import member_of
@@ -64,7 +65,7 @@ def _delivered(line: bytes) -> Delivered:
     if delivered.event is None:
         return delivered
     named = delivered.event.partitionkey or _key(delivered.event.data)
-    return delivered._replace(key=named.encode())
+    return replace(delivered, key=named.encode())
 
 
 def _attributes(line: bytes) -> dict[str, object]:

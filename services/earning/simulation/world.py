@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from aiokafka import ConsumerRecord
+from msgspec import structs
 from pydantic import SecretStr
 
 from services.earning.app import SERVICE
@@ -80,7 +81,7 @@ class World:
         self.coming_back = []
         start = self.next_offset
         placed = [
-            each._replace(partition=_PARTITION, offset=start + place, misplaced=False)
+            structs.replace(each, partition=_PARTITION, offset=start + place, misplaced=False)
             for place, each in enumerate([*back, *records])
         ]
         if not placed:

@@ -24,8 +24,7 @@ from tests.unit.earning.test_conditions import GOLD
 
 
 def sifted(basket: Basket, known: EarnFacts, program: CompiledProgram) -> list[str]:
-    lines = program.sieve.lines(basket)
-    return [one.rule_id for one in program.sieve.chosen(program.sieve.admitted(basket, known, lines))]
+    return [one.rule_id for one in program.sieve.chosen(program.sieve.sift(basket, known)[0])]
 
 
 def asked_one_by_one(basket: Basket, known: EarnFacts, program: CompiledProgram) -> list[str]:

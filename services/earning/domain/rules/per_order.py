@@ -12,7 +12,8 @@ def compile_per_order(rule: PerOrderRule | FirstOrderRule) -> PointsFunction:
     points = rule.points
 
     def per_order(own: Sequence[int], basket: Basket) -> tuple[int, Sequence[int]]:
-        return (points, own) if basket.stands(own) else (0, own)
+        stands = basket.stands(own) if basket.returned.lines else any(own)
+        return (points if stands else 0), own
 
     return per_order
 
