@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import orjson
 
 from services.earning.desk import (
@@ -23,7 +24,7 @@ from services.earning.domain.refund import Claim
 from services.earning.store.load_counted import COUNTED_COLUMNS
 from services.earning.store.load_occasions import OCCASION_COLUMNS, fill_occasions
 from services.earning.store.load_tiers import TIER_COLUMNS
-from services.earning.store.stored_deeds import drop_of, grant_of, maybe_uuid, referral_of, reward_of
+from services.earning.store.stored_deeds import drop_of, grant_of, referral_of, reward_of
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.runtime.ledger import INBOX_COLUMNS, unpack_headers
 from shared.runtime.statement import load_statement
@@ -32,7 +33,9 @@ LOAD = load_statement(
     {
         **INBOX_COLUMNS,
         "members": """
-            SELECT json_agg(m)
+            SELECT json_agg(json_build_array(m.program_id, m.member_id, m.registered_at, m.phone_verified,
+                                             m.listed_party, m.first_order, m.birth_month_day, m.organisation_id,
+                                             m.segments, m.closed_at, m.referral))
               FROM (SELECT * FROM unnest(:member_program::text[], :member_id::text[])
                      UNION ALL -- whose receipt is named without its member: what comes back may end a referral
                     SELECT r.program_id, r.member_id
@@ -99,10 +102,10 @@ LOAD = load_statement(
         """,
         "claims_by_sku": """
             SELECT json_agg(c)
-              FROM unnest(:buyer_program::text[], :buyer_id::text[]) AS b (program_id, member_id),
+              FROM unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id),
                    LATERAL (SELECT * FROM open_claim
                              WHERE state = 'open' AND receipt_key IS NULL
-                               AND program_id = b.program_id AND member_id = b.member_id OFFSET 0) AS c
+                               AND program_id = k.program_id AND member_id = k.member_id OFFSET 0) AS c
         """,
         "waiting": """
             SELECT json_agg(json_build_object('row', w, 'key', encode(w.record_key, 'base64'),
@@ -149,19 +152,38 @@ LOAD = load_statement(
 )
 
 
+class _StoredMember(msgspec.Struct, array_like=True, gc=False):
+    """A row of `members`: of these there is one for nearly every event."""
+
+    program_id: str
+    member_id: str
+    registered_at: datetime
+    phone_verified: bool
+    listed_party: bool
+    first_order: UUID | None
+    birth_month_day: str | None
+    organisation_id: str | None
+    segments: frozenset[str] | None
+    closed_at: datetime | None
+    referral: dict[str, Any] | None
+
+
+_MEMBERS = msgspec.json.Decoder(list[_StoredMember])
+
+
 def fill_desk(desk: EarningDesk, row: Mapping[str, Any]) -> None:
     """Put the loaded facts on the desk."""
-    for stored in _rows(row["members"]):
-        desk.members[stored["program_id"], stored["member_id"]] = MemberEntry(
-            datetime.fromisoformat(stored["registered_at"]),
-            stored["phone_verified"],
-            stored["listed_party"],
-            maybe_uuid(stored["first_order"]),
-            None if stored["referral"] is None else referral_of(stored["referral"]["row"], stored["referral"]["grant"]),
-            stored["birth_month_day"],
-            stored["organisation_id"],
-            frozenset(stored["segments"] or ()),
-            stored["closed_at"] and datetime.fromisoformat(stored["closed_at"]),
+    for member in _MEMBERS.decode(row["members"] or "[]"):
+        desk.members[member.program_id, member.member_id] = MemberEntry(
+            member.registered_at,
+            member.phone_verified,
+            member.listed_party,
+            member.first_order,
+            None if member.referral is None else referral_of(member.referral["row"], member.referral["grant"]),
+            member.birth_month_day,
+            member.organisation_id,
+            member.segments or frozenset(),
+            member.closed_at,
         )
     for stored in _rows(row["drops"]):
         drop = drop_of(stored["drop"], stored["grants"] or [], stored["rejections"] or [])

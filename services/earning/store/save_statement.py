@@ -4,6 +4,7 @@ from services.earning.store.save_counted import COUNTED_PARTS
 from services.earning.store.save_deeds import DEED_PARTS
 from services.earning.store.save_occasions import OCCASION_PARTS
 from services.earning.store.save_tiers import TIER_PARTS
+from shared.events.purchase_completed import PurchaseCompleted
 from shared.runtime.gate import BATCH_GATE
 from shared.runtime.ledger import BATCH_PARTS
 from shared.runtime.statement import Part, gated_statement
@@ -83,7 +84,7 @@ PARTS = (
         SELECT receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source, event_id,
                instant(event_time), outcome, code, rule_version, facts::json, purchase::json,
                returned_points_minor, returned_voucher_minor, cap_uses::json
-          FROM gate, unnest(:receipts::receipt_row[])
+          FROM gate, unnest(:receipts::new_receipt_row[])
          ORDER BY receipt_key
         """,
     ),
@@ -132,16 +133,22 @@ PARTS = (
         """,
         expects="lc_key",
     ),
+    # What a purchase decided and granted lies in its receipt's row; all else comes in rows of its own.
     Part(
         "decision_rows",
-        """
+        f"""
         INSERT INTO decision (event_key, program_id, member_id, event_type, event_source, event_id, event_time,
                               arrival, outcome, code, would_have_earned, receipt_key, correlation_id)
         SELECT event_key, program_id, member_id, event_type, event_source, event_id, instant(event_time),
                instant(arrival), outcome, code, would_have_earned, receipt_key, correlation_id
-          FROM gate, unnest(:decisions::decision_row[])
+          FROM gate, (SELECT event_key, program_id, member_id, '{PurchaseCompleted.TYPE}' AS event_type, event_source,
+                             event_id, event_time, arrival, outcome, code, would_have_earned, receipt_key,
+                             event_source || '#' || event_id AS correlation_id
+                        FROM unnest(:receipts::new_receipt_row[]) WHERE event_key IS NOT NULL
+                       UNION ALL
+                      SELECT * FROM unnest(:decisions::decision_row[])) AS d
          ORDER BY event_key
-        """,
+        """,  # noqa: S608 - a name of ours
     ),
     Part(
         "grant_rows",
@@ -152,7 +159,12 @@ PARTS = (
         SELECT grant_id, event_key, receipt_key, program_id, member_id, class, budget_id, points, clawed_back,
                cost_minor, cost_returned_minor, lines::json, rule_version, instant(event_time),
                instant(available_at), instant(expires_at), correlation_id
-          FROM gate, unnest(:grants::grant_row[])
+          FROM gate, (SELECT grant_id, event_key, receipt_key, program_id, member_id, class, budget_id, points,
+                             clawed_back, cost_minor, cost_returned_minor, grant_lines AS lines, rule_version,
+                             event_time, available_at, expires_at, event_source || '#' || event_id AS correlation_id
+                        FROM unnest(:receipts::new_receipt_row[]) WHERE grant_id IS NOT NULL
+                       UNION ALL
+                      SELECT * FROM unnest(:grants::grant_row[])) AS g
          ORDER BY grant_id
         """,
     ),

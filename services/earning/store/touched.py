@@ -61,7 +61,6 @@ def load_arguments(partition: int, events: Sequence[Delivered], programs: Progra
 @dataclass(slots=True)
 class _Touched:
     members: set[MemberKey] = field(default_factory=set)
-    buyers: set[MemberKey] = field(default_factory=set)
     new: set[MemberKey] = field(default_factory=set)
     invitees: set[MemberKey] = field(default_factory=set)
     receipts: set[UUID] = field(default_factory=set)
@@ -74,7 +73,7 @@ class _Touched:
     def by_purchase(self, body: PurchaseCompleted) -> None:
         self.receipts.add(key_of_receipt(body.program_id, body.merchant_id, body.receipt_id))
         if body.member_id is not None:
-            self.buyers.add((body.program_id, body.member_id))
+            self.members.add((body.program_id, body.member_id))
 
     def by_what_follows(self, body: PurchaseRefunded | PurchaseDelivered) -> None:
         if body.member_id is not None:
@@ -102,12 +101,10 @@ class _Touched:
             self.rewards.add(key_of_referral(body.program_id, body.invitee_id))
 
     def arguments(self) -> dict[str, object]:
-        members = self.members | self.buyers | self.new | self.invitees
+        members = self.members | self.new | self.invitees
         return {
             "member_program": [program for program, _ in members],
             "member_id": [member for _, member in members],
-            "buyer_program": [program for program, _ in self.buyers],
-            "buyer_id": [member for _, member in self.buyers],
             "new_program": [program for program, _ in self.new],
             "new_member": [member for _, member in self.new],
             "receipt_key": list(self.receipts),

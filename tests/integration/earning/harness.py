@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from aiokafka import ConsumerRecord
+from msgspec import structs
 
 from services.earning.app import SERVICE
 from services.earning.desk import EarningDesk
@@ -109,7 +110,7 @@ class Owner:
                 self.next |= await gate.next_offsets(connection, self.partition, [topic])
         start = self.next[topic]
         placed = [
-            each._replace(topic=topic, partition=self.partition, offset=start + place)
+            structs.replace(each, topic=topic, partition=self.partition, offset=start + place)
             for place, each in enumerate(records)
         ]
         await self.run.post(Batch(topic, self.partition, start, start + len(placed), placed))

@@ -3,6 +3,8 @@
 from datetime import timedelta
 from random import Random
 
+from msgspec.structs import replace
+
 from shared.events.recycling_collected import RecyclingCollected, RecyclingItem
 from shared.events.recycling_rejected import RecyclingRejected
 from shared.events.referral_accepted import ReferralAccepted
@@ -113,4 +115,4 @@ async def post_one_by_one(earning: Earning, records: list[Delivered]) -> None:
             ids = [row["id"] for row in rows]
             await earning.running.pool.execute("DELETE FROM outbox WHERE id = ANY($1::bigint[])", ids)
             for row in rows:
-                await earning.post(returned(row, NOW)._replace(misplaced=False))
+                await earning.post(replace(returned(row, NOW), misplaced=False))

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest_asyncio
+from msgspec.structs import replace
 
 from services.earning.store.birthdays import tell_birthdays
 from shared.events.kafka_binding import STRUCTURED_HEADERS, decode, encode
@@ -36,7 +37,7 @@ def closed(days: int, member_id: str = "ann") -> Delivered:
     key, topic = member_key(PROGRAM, member_id), data.TOPIC
     value = encode(f"closed-{member_id}", "/redemption", data.TYPE, member_id, NOW - days * DAY, key, data)
     event = decode(topic, key.encode(), value, STRUCTURED_HEADERS)
-    return record("closed", _profile(MemberUpdated), ago=days * DAY)._replace(value=value, event=event)
+    return replace(record("closed", _profile(MemberUpdated), ago=days * DAY), value=value, event=event)
 
 
 def _profile(kind: type[Any], **changes: Any) -> Any:
@@ -78,6 +79,6 @@ async def test_no_birthday_comes_any_more(shop: Earning) -> None:
 
 
 async def test_an_unknown_member_is_not_entered_by_a_closing(shop: Earning) -> None:
-    await shop.post(closed(5)._replace(arrival=NOW - 3 * DAY))
+    await shop.post(replace(closed(5), arrival=NOW - 3 * DAY))
     assert await shop.running.pool.fetchval("SELECT count(*) FROM member") == 0
     assert [(outcome, code) for _, outcome, code in await shop.outcomes()] == [("declined", "ISSUE_TO_UNSPECIFIED")]

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.earning.store import birthdays, corrections, grace, queries, tier_ends
+from services.earning.store import birthdays, corrections, grace, occasion_queries, queries, tier_ends, tier_floors
 from services.earning.store.campaign import CAMPAIGNS
 from services.earning.store.load import LOAD
+from services.earning.store.recall_profiles import RECALL
 from services.earning.store.save_statement import SAVE
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.plans import analyze_all, plan_of, read_whole
@@ -63,6 +64,8 @@ INSERT INTO tier_progress SELECT DISTINCT ON (2, 3) 'p', member, (at - n % 7 * i
 INSERT INTO member_tier SELECT 'p', 'm-' || n, '[]', '2026-01-01', false, now() + n * interval '1 minute'
   FROM generate_series(1, 24000) AS n;
 INSERT INTO tier_change SELECT id, 'p', member, n, at, NULL, 'gold', 'qualified', 1 FROM drawn;
+INSERT INTO tier_floor (program_id, floor_id, member_id, tier_id, reason, evidence, requested_by, requested_at)
+SELECT 'p', 'f-' || n, member, 'gold', 'r', 'e', 'mei', at FROM drawn;
 DROP TABLE drawn;
 """
 
@@ -108,6 +111,23 @@ async def crowded(module_database: Database) -> AsyncIterator[Earning]:
         pytest.param(corrections.READ, ["correction_pkey", "correction_step_of", "decision_pkey"], id="correction"),
         pytest.param(corrections.WAITING, ["correction_waiting"], id="corrections that wait"),
         pytest.param(corrections.LOCK, ["correction_pkey"], id="lock a correction"),
+        pytest.param(corrections._DECIDE, ["correction_pkey"], id="decide a correction"),
+        pytest.param(corrections.IS_MEMBER, ["member_pkey"], id="member of a correction"),
+        pytest.param(
+            occasion_queries.CORRECTION, ["correction_pkey", "correction_step_of", "decision_pkey"],
+            id="explain a correction or debit",
+        ),
+        pytest.param(
+            occasion_queries.OCCASIONS, ["occasion_pkey", "issued_grant_of_occasion", "decision_pkey"],
+            id="explain occasions",
+        ),
+        pytest.param(occasion_queries.DECISIONS, ["decision_of_event_id"], id="explain what gave nothing"),
+        pytest.param(tier_floors.READ, ["tier_floor_pkey", "decision_pkey"], id="tier floor"),
+        pytest.param(tier_floors.WAITING, ["tier_floor_waiting"], id="tier floors that wait"),
+        pytest.param(tier_floors.LOCK, ["tier_floor_pkey"], id="lock a tier floor"),
+        pytest.param(tier_floors.DECIDE, ["tier_floor_pkey"], id="decide a tier floor"),
+        pytest.param(RECALL, ["decision_pkey", "member_pkey"], id="recall profiles"),
+        pytest.param(queries._IS_STORY, ["decision_of_event_id"], id="is it a story"),
         pytest.param(grace._RELEASE, ["waiting_due", "waiting_event_pkey"], id="end of the grace"),
         pytest.param(queries._RECEIPT, ["receipt_pkey", "receipt_line_pkey", "decision_of_receipt"], id="receipt"),
         pytest.param(

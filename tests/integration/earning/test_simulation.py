@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from pydantic import SecretStr
 
 from deploy.local.stack import Stack
@@ -112,7 +113,7 @@ async def test_the_grace_of_an_early_receipt_ends_by_the_clock_of_the_traffic(
     hour = timedelta(hours=1)
 
     def arriving(record: Delivered, after: timedelta) -> Delivered:
-        return record._replace(arrival=NOW + after, recorded=NOW + after)
+        return replace(record, arrival=NOW + after, recorded=NOW + after)
 
     records = [
         record("in-time", purchase("r1", "ann", 1_000), ago=DAY),
