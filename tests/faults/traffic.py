@@ -91,9 +91,11 @@ def mixed_traffic(events: int, *, seed: int, until: datetime) -> Traffic:
 
 
 def _shop(seed: int, purchases: int, days: int, until: datetime) -> Iterable[Sent]:
+    members = max(10, purchases // 15)
     return simulate(
         seed=seed,
-        members=max(10, purchases // 15),
+        members=members,
+        first_members=members // 3,  # a few who bought all that is bought at first would be held for it
         purchases=purchases,
         until=until,
         days=days,

@@ -60,15 +60,24 @@ class _Till:
 
 
 def simulate(
-    *, seed: int, members: int, purchases: int, until: datetime, days: int = 30, shares: Shares | None = None
+    *,
+    seed: int,
+    members: int,
+    purchases: int,
+    until: datetime,
+    days: int = 30,
+    shares: Shares | None = None,
+    first_members: int = 1,
 ) -> Iterator[Sent]:
     """Messages in order of business time, spread over the `days` before `until` (aware; no time is later).
 
-    `members` register, `purchases` receipts follow; refunds, duplicates and poison come on top of these.
+    `members` register, `purchases` receipts follow; refunds, duplicates and poison come on top of these. So many
+    `first_members` are there from the start and share what is bought before the others come.
     """
     if members < 1:
         raise ValueError("The simulation needs at least one member.")
-    return _Shop(Random(seed), seed, until, days, shares or Shares()).messages(members, purchases)  # noqa: S311
+    shop = _Shop(Random(seed), seed, until, days, shares or Shares())  # noqa: S311 - repeatable, not secret
+    return shop.messages(members, purchases, first_members)
 
 
 def run_name(seed: int, until: datetime) -> str:
@@ -92,8 +101,8 @@ class _Shop:
         # What follows from an earlier message, by the time at which it is due.
         self._later: list[tuple[datetime, int, Sent]] = []
 
-    def messages(self, members: int, purchases: int) -> Iterator[Sent]:
-        for time, member_id in self._timetable(members, purchases):
+    def messages(self, members: int, purchases: int, first_members: int) -> Iterator[Sent]:
+        for time, member_id in self._timetable(members, purchases, first_members):
             while self._later and self._later[0][0] <= time:
                 yield heapq.heappop(self._later)[2]
             if member_id is None:
@@ -104,11 +113,12 @@ class _Shop:
         while self._later:
             yield heapq.heappop(self._later)[2]
 
-    def _timetable(self, members: int, purchases: int) -> list[tuple[datetime, str | None]]:
-        """When somebody registers (a member id) or buys (None); the first member registers first of all."""
+    def _timetable(self, members: int, purchases: int, first_members: int) -> list[tuple[datetime, str | None]]:
+        """When somebody registers (a member id) or buys (None); the first members register first of all."""
         span = int((self._until - self._since).total_seconds())
-        entries: list[tuple[datetime, str | None]] = [(self._since, f"m-{self._run}-1")]
-        for number in range(2, members + 1):
+        first = [f"m-{self._run}-{number}" for number in range(1, first_members + 1)]
+        entries: list[tuple[datetime, str | None]] = [(self._since, member_id) for member_id in first]
+        for number in range(first_members + 1, members + 1):
             # In the first half of the period, so that nearly everybody has time to buy.
             joined = self._since + timedelta(seconds=self._random.randint(1, span // 2))
             entries.append((joined, f"m-{self._run}-{number}"))
