@@ -25,6 +25,12 @@ _MOST_REPLICAS = 3
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # One bootstrap at a time: roles belong to the whole cluster, and two writers of one role collide.
 _BOOTSTRAP_LOCK = 7_206_501
+_ADMISSION = """
+SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC;', $1::text) || string_agg(
+         format('GRANT CONNECT ON DATABASE %1$I TO %2$I; ALTER ROLE %2$I IN DATABASE %1$I SET search_path = ', $1, role)
+         || CASE role WHEN $3 THEN 'pg_catalog;' ELSE format('%I, pg_catalog;', role) END, '')
+  FROM unnest($2::text[]) AS role
+"""
 
 
 async def bootstrap(
@@ -98,9 +104,9 @@ async def create_database(
         async with _locked(admin):
             if not await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
                 await admin.execute(f"CREATE DATABASE \"{database}\" ENCODING 'UTF8' TEMPLATE template0")
-            await admin.execute(f'REVOKE ALL ON DATABASE "{database}" FROM PUBLIC')
             for role in (AUDIT_ROLE, *services):
-                await _make_role(admin, role, passwords[role], database)
+                await _make_role(admin, role, passwords[role])
+            await admit(admin, database, services)
             inside = await asyncpg.connect(dsn_for(postgres_admin_dsn, database))
             try:
                 await _make_schemas(inside, services)
@@ -108,6 +114,21 @@ async def create_database(
                 await inside.close()
     finally:
         await admin.close()
+    return role_dsns(postgres_admin_dsn, database, services, passwords)
+
+
+async def admit(admin: Connection, database: str, services: Sequence[str]) -> None:
+    """Let the roles into the database, each with its schema as search path, and nobody else.
+
+    The half of a database's rights that lies outside it: whoever copies one has to give it to the copy.
+    """
+    await admin.execute(await admin.fetchval(_ADMISSION, database, [AUDIT_ROLE, *services], AUDIT_ROLE))
+
+
+def role_dsns(
+    postgres_admin_dsn: str, database: str, services: Sequence[str], passwords: Mapping[str, str]
+) -> Mapping[str, str]:
+    """One DSN into the database per service and for greenpoints_audit."""
     return {role: dsn_for(postgres_admin_dsn, database, role, passwords[role]) for role in (*services, AUDIT_ROLE)}
 
 
@@ -167,17 +188,12 @@ async def _locked(admin: Connection) -> AsyncIterator[None]:
         await admin.execute("SELECT pg_advisory_unlock($1)", _BOOTSTRAP_LOCK)
 
 
-async def _make_role(admin: Connection, role: str, password: str, database: str) -> None:
+async def _make_role(admin: Connection, role: str, password: str) -> None:
     if not await admin.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role):
         await _define(admin, "CREATE ROLE %I LOGIN", role)
     await _define(admin, "ALTER ROLE %I LOGIN NOCREATEDB NOCREATEROLE PASSWORD %L", role, _verifier(password))
     if not await admin.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
         await _define(admin, "GRANT %I TO CURRENT_USER", role)  # else it may not make a schema for that role
-    await _define(admin, "GRANT CONNECT ON DATABASE %I TO %I", database, role)
-    path = "ALTER ROLE %I IN DATABASE %I SET search_path = " + (
-        "pg_catalog" if role == AUDIT_ROLE else "%1$I, pg_catalog"
-    )
-    await _define(admin, path, role, database)
 
 
 async def _make_schemas(inside: Connection, services: Sequence[str]) -> None:

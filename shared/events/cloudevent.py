@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final
 from uuid import UUID
 
+import msgspec
 import orjson
 from asyncpg.pgproto import pgproto  # its UUID is a uuid.UUID, made and stored several times as fast
 
@@ -15,12 +16,15 @@ from shared.events.rejected import FieldError, Rejected
 __all__ = ["CloudEvent", "FieldError", "Rejected", "content_hash", "derived_id", "event_key", "known_json", "uuid_from"]
 
 _SEPARATOR: Final = "\x1f"  # no id or source can hold it
-_DERIVED: Final = UUID("6d1f1c0e-52a5-5d0b-9f0a-6f7b1d6b7a11").bytes
+_NAMESPACE: Final = UUID("6d1f1c0e-52a5-5d0b-9f0a-6f7b1d6b7a11")
+_HASHED_NAMESPACE: Final = hashlib.sha1(_NAMESPACE.bytes, usedforsecurity=False)
+_VERSION_5: Final = 0x5000_8000_0000_0000_0000  # version and variant; the other bits are the hash's
+_RANDOM_BITS: Final = ~0xF000_C000_0000_0000_0000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-class CloudEvent(NamedTuple):
+class CloudEvent(msgspec.Struct, frozen=True, gc=False):
     """One event as it was meant, whatever mode it came in.
 
     `time` is UTC. `event_key` identifies (source, id); `content_hash` is 16 bytes over type, subject, time
@@ -57,10 +61,10 @@ def derived_id(cause_source: str, cause_id: str, purpose: str) -> UUID:
     A UUIDv5 (RFC 9562).
     """
     name = _SEPARATOR.join((cause_source, cause_id, purpose)).encode()
-    digest = bytearray(hashlib.sha1(_DERIVED + name, usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    return pgproto.UUID(bytes(digest))
+    hashed = _HASHED_NAMESPACE.copy()
+    hashed.update(name)
+    number = int.from_bytes(hashed.digest()[:16], "big") & _RANDOM_BITS | _VERSION_5
+    return pgproto.UUID(number.to_bytes(16, "big"))
 
 
 def known_json(data: EventData) -> bytes:

@@ -20,18 +20,15 @@ from shared.events.catalogue import EVENT_TYPES
 from shared.events.cloudevent import CloudEvent, content_hash, event_key, known_json
 from shared.events.event import EventData
 from shared.events.fields import is_printable, parse_timestamp
+from shared.events.hot import MAX_ID, MAX_KEY, MAX_SOURCE, MAX_TIME, NO_EXTENSIONS, read_hot
 from shared.events.integrity import MAX_MESSAGE_BYTES, load_json, malformed
 from shared.events.member_closed import MemberClosed
-from shared.events.quick import HOT_TYPES, is_plain, quick_reader
+from shared.events.quick import quick_reader
 from shared.events.reason_codes import ReasonCode
 from shared.events.rejected import FieldError, Rejected
 
 __all__ = ["MAX_MESSAGE_BYTES", "parse_attributes_and_data", "parse_structured", "require_json"]
 
-_MAX_ID: Final = 128
-_MAX_SOURCE: Final = 256
-_MAX_TIME: Final = 64
-_MAX_KEY: Final = 2 * _MAX_ID + 1
 _MAX_FIELD_ERRORS: Final = 20
 _KNOWN: Final = frozenset(
     ("specversion", "id", "source", "type", "subject", "time", "partitionkey", "datacontenttype", "data",
@@ -40,14 +37,13 @@ _KNOWN: Final = frozenset(
 _JSON_TYPE: Final = re.compile(
     r"(?:application|text)/(?:[\w.+-]+\+)?json\s*(?:;\s*charset\s*=\s*\"?utf-?8\"?\s*)?", re.IGNORECASE | re.ASCII
 )
-_NO_EXTENSIONS: Final[Mapping[str, str]] = MappingProxyType({})
 # The one type whose truth lies with a single service (design: topic members.profiles.v1).
 AUTHORITIES: Final[Mapping[str, str]] = MappingProxyType({MemberClosed.TYPE: "/redemption"})
 
 
 def parse_structured(raw: bytes, max_bytes: int = MAX_MESSAGE_BYTES) -> CloudEvent:
     """A structured-mode event: one JSON object with the attributes and `data`. Raises Rejected."""
-    if (hot := _read_hot(raw, max_bytes)) is not None:
+    if len(raw) <= max_bytes and (hot := read_hot(raw)) is not None:
         return hot
     envelope = load_json(raw, max_bytes)
     if not isinstance(envelope, dict):
@@ -110,7 +106,7 @@ def _parse_base64(envelope: dict[str, Any]) -> CloudEvent:
 def _model_of(attributes: Mapping[str, Any]) -> type[EventData]:
     if attributes.get("specversion") != "1.0":
         raise malformed('The attribute specversion must be "1.0".')
-    type_ = _required(attributes, "type", _MAX_ID)
+    type_ = _required(attributes, "type", MAX_ID)
     model = EVENT_TYPES.get(type_)
     if model is None:
         raise Rejected(ReasonCode.UNKNOWN_TYPE, f"No event type {type_!r} is part of the contract.")
@@ -120,63 +116,16 @@ def _model_of(attributes: Mapping[str, Any]) -> type[EventData]:
 class _Attributes(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """What a usual envelope holds, each attribute within its length; whatever is otherwise is read one by one."""
 
-    id: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_ID)]
-    source: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_SOURCE)]
-    time: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_TIME)]
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_SOURCE)]
+    time: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TIME)]
     specversion: str  # this and the type were looked at before
     type: str
     data: Any
-    subject: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_ID)] | None = None
-    partitionkey: Annotated[str, msgspec.Meta(min_length=1, max_length=_MAX_KEY)] | None = None
+    subject: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)] | None = None
+    partitionkey: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_KEY)] | None = None
     datacontenttype: str | None = None
-    extensions: Mapping[str, str] = _NO_EXTENSIONS  # never the envelope's own word
-
-
-class _HotEnvelope(_Attributes, frozen=True, gc=False, forbid_unknown_fields=True):
-    data: msgspec.Raw
-
-
-_read_hot_envelope: Final = msgspec.json.Decoder(_HotEnvelope).decode
-_HOT_MARKS: Final = tuple(f'{model.TYPE}"'.encode() for model in HOT_TYPES)
-_HOT: Final = {model.TYPE: model for model in HOT_TYPES}
-
-
-def _read_hot(raw: bytes, max_bytes: int) -> CloudEvent | None:
-    """An event of a hot type in the usual words, in half the time; None for whatever may be meant otherwise."""
-    if len(raw) > max_bytes or not any(mark in raw for mark in _HOT_MARKS):
-        return None
-    try:
-        if not is_plain(raw):
-            return None
-        envelope = _read_hot_envelope(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    written, model = bytes(envelope.data), _HOT.get(envelope.type)
-    if (
-        model is None
-        or envelope.specversion != "1.0"
-        or envelope.datacontenttype not in (None, "application/json")
-        or envelope.extensions is not _NO_EXTENSIONS
-        or raw.count(b":") - written.count(b":") != _colons(envelope)
-    ):
-        return None
-    reader = quick_reader(model)
-    read = None if reader is None else reader.read_text(written)
-    return None if read is None else _assemble(envelope, *read)
-
-
-def _colons(envelope: _HotEnvelope) -> int:
-    """As many as it is written with if it names no attribute twice."""
-    subject, partitionkey, content_type = envelope.subject, envelope.partitionkey, envelope.datacontenttype
-    return (
-        6
-        + envelope.id.count(":")
-        + envelope.source.count(":")
-        + envelope.time.count(":")
-        + (0 if content_type is None else 1)
-        + (0 if subject is None else 1 + subject.count(":"))
-        + (0 if partitionkey is None else 1 + partitionkey.count(":"))
-    )
+    extensions: Mapping[str, str] = NO_EXTENSIONS  # never the envelope's own word
 
 
 def _printable_attributes(envelope: Mapping[str, Any]) -> _Attributes:
@@ -185,20 +134,20 @@ def _printable_attributes(envelope: Mapping[str, Any]) -> _Attributes:
         found = msgspec.convert(envelope, _Attributes)
     except msgspec.ValidationError:
         return _attributes(envelope)
-    return found if found.extensions is _NO_EXTENSIONS else _attributes(envelope)
+    return found if found.extensions is NO_EXTENSIONS else _attributes(envelope)
 
 
 def _attributes(given: Mapping[str, Any]) -> _Attributes:
     """Each looked at by itself. Raises Rejected."""
     return _Attributes(
-        _required(given, "id", _MAX_ID),
-        _required(given, "source", _MAX_SOURCE),
-        _required(given, "time", _MAX_TIME),
+        _required(given, "id", MAX_ID),
+        _required(given, "source", MAX_SOURCE),
+        _required(given, "time", MAX_TIME),
         given["specversion"],
         given["type"],
         None,
-        _optional(given, "subject", _MAX_ID),
-        _optional(given, "partitionkey", _MAX_KEY),
+        _optional(given, "subject", MAX_ID),
+        _optional(given, "partitionkey", MAX_KEY),
         extensions=_extensions(given),
     )
 
@@ -261,7 +210,7 @@ def _optional(attributes: Mapping[str, Any], name: str, longest: int) -> str | N
 def _extensions(attributes: Mapping[str, Any]) -> Mapping[str, str]:
     names = attributes.keys() - _KNOWN
     if not names:
-        return _NO_EXTENSIONS
+        return NO_EXTENSIONS
     return MappingProxyType(
         {
             name: value if isinstance(value, str) else orjson.dumps(value).decode()

@@ -7,7 +7,7 @@ is left to the model, which alone refuses; a property test holds the two against
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_origin
@@ -35,14 +35,14 @@ _FORGIVES_NULL: Final = fields.null_means(None).__code__
 
 
 class QuickReader:
-    """Reads one hot type."""
+    """Reads one hot type: `twin` stands for its model, `times` are its fields with one, `checks` its validators."""
 
     def __init__(self, model: type[EventData]) -> None:
-        self._twin = _twin(model)
-        self._decoder = msgspec.json.Decoder(self._twin)
-        self._times = tuple(name for name, field in model.model_fields.items() if _is_timestamp(field))
+        self.model = model
+        self.twin = _twin(model)
+        self.times = tuple(name for name, field in model.model_fields.items() if _is_timestamp(field))
         validators = model.__pydantic_decorators__.model_validators.values()
-        self._checks: tuple[Callable[[Any], object], ...] = tuple(
+        self.checks: tuple[Callable[[Any], object], ...] = tuple(
             cast(Callable[[Any], object], getattr(model, validator.cls_var_name)) for validator in validators
         )
         if any(validator.info.mode != "after" for validator in validators):
@@ -56,37 +56,16 @@ class QuickReader:
         if not isinstance(data, dict) or not is_plain(raw):
             return None
         try:
-            for name in self._times:
+            for name in self.times:
                 if data.get(name) is not None:
                     data[name] = parse_timestamp(data[name])
-            twin = msgspec.convert(data, self._twin)
-            for check in self._checks:
+            twin = msgspec.convert(data, self.twin)
+            for check in self.checks:
                 check(twin)
         except (ValueError, msgspec.ValidationError, PydanticCustomError):
             return None
         data = cast(EventData, twin)
         return data, data_json(data)
-
-    def read_text(self, raw: bytes) -> tuple[EventData, bytes] | None:
-        """The data that `raw` says, read without a second look, and its known JSON; None leaves it to the model.
-
-        `raw` is plain. Written again it must have as many colons: then no key was named twice, unknown or at its
-        default. With a time in it, it must be its known JSON byte for byte, for times have many spellings.
-        """
-        try:
-            twin = self._decoder.decode(raw)
-            for check in self._checks:
-                check(twin)
-        except (msgspec.MsgspecError, PydanticCustomError):
-            return None
-        data = cast(EventData, twin)
-        known = data_json(data)
-        times = [time for name in self._times if (time := getattr(twin, name)) is not None]
-        if times:
-            same = known == raw and all(time.tzinfo is UTC for time in times)
-        else:
-            same = known.count(b":") == raw.count(b":")
-        return (data, known) if same else None
 
 
 @cache

@@ -1,6 +1,6 @@
 """What travels through a worker: records, decoded events, their fates, and what a batch has decided."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -8,11 +8,12 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias, TypeVar
 from uuid import UUID
 
+import msgspec
 from aiokafka import ConsumerRecord
 
 from shared.events.cloudevent import CloudEvent, FieldError, Rejected
 from shared.events.event import EventData
-from shared.events.kafka_binding import STRUCTURED_HEADERS, decode, encode, encode_known
+from shared.events.kafka_binding import STRUCTURED_HEADERS, decode, decode_hot, encode, encode_known
 from shared.events.reason_codes import ReasonCode
 from shared.events.topics import load_topics
 from shared.runtime.partitioner import partition_of
@@ -40,7 +41,7 @@ class Fate(StrEnum):
     GAP = "gap"
 
 
-class Delivered(NamedTuple):
+class Delivered(msgspec.Struct, frozen=True, gc=False):
     """One record as it came, with its event, or why there is none.
 
     `recorded` is Kafka's log append time of this record, `arrival` that of its first one: forwards and replays
@@ -102,7 +103,7 @@ def outgoing_known(
     subject: str | None,
     time: datetime,
     type_: str,
-    known: Mapping[str, object],
+    known: msgspec.Struct,
 ) -> Outgoing:
     """The same for the events of the hot path: `known` is their data, field by field (see `encode_known`)."""
     payload = encode_known(str(event_id), source, type_, subject, time, key, known)
@@ -164,6 +165,27 @@ class Batch:
             Batch(self.topic, self.partition, self.from_offset, cut, first),
             Batch(self.topic, self.partition, cut, self.to_offset, second),
         )
+
+
+def read_records(records: "Sequence[ConsumerRecord[bytes, bytes]]") -> list[Delivered]:
+    """Decode records of one topic; what nearly all of them are takes half the time of one by one."""
+    name = records[0].topic
+    topic = load_topics().get(name)
+    events = decode_hot(name, [record.key for record in records], [record.value for record in records])
+    return [
+        read_record(record)
+        if event is None or topic is None or record.headers != STRUCTURED_HEADERS
+        else _usual(record, event, topic.partitions)
+        for record, event in zip(records, events, strict=True)
+    ]
+
+
+def _usual(record: "ConsumerRecord[bytes, bytes]", event: CloudEvent, partitions: int) -> Delivered:
+    """With no header of ours, and a key as a rule."""
+    key, recorded = record.key, _instant(record.timestamp)
+    misplaced = key is not None and partition_of(key, partitions) != record.partition
+    place = (record.topic, record.partition, record.offset)
+    return Delivered(*place, key, record.value, STRUCTURED_HEADERS, recorded, recorded, 1, event, None, misplaced)
 
 
 def read_record(record: "ConsumerRecord[bytes, bytes]") -> Delivered:

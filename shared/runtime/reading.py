@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared.runtime import crash_points
-from shared.runtime.batch import Delivered, read_record
+from shared.runtime.batch import Delivered, read_records
 from shared.runtime.readable_records import UnreadableHeaderError, switch_on
 from shared.runtime.settings import Settings
 
@@ -81,7 +81,7 @@ class Reading:
         crash_points.reach("after_poll")
         for place, records in polled.items():
             if len(records) <= _DECODE_SLICE:
-                self._read[place].extend(map(read_record, records))
+                self._read[place].extend(read_records(records))
             else:
                 async with self._decoding:  # one after the other: side by side each would be as late as the last
                     self._read[place].extend(await _decode(records))
@@ -92,6 +92,6 @@ async def _decode(records: Sequence["ConsumerRecord[bytes, bytes]"]) -> list[Del
     """Decode in slices, so that replies from the database are read in between."""
     delivered: list[Delivered] = []
     for start in range(0, len(records), _DECODE_SLICE):
-        delivered.extend(map(read_record, records[start : start + _DECODE_SLICE]))
+        delivered.extend(read_records(records[start : start + _DECODE_SLICE]))
         await asyncio.sleep(0)
     return delivered

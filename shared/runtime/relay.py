@@ -50,6 +50,7 @@ ON CONFLICT (topic, partition) DO UPDATE
 """
 
 
+_LONGEST_PAUSES = 5  # after as many looks in vain: at rest it asks the database a fifth as often
 _SHORTEST_HOLD, _LONGEST_HOLD = 1.0, 60.0
 _TOPIC_PATIENCE = 1.0  # how long a topic may make the others wait, once
 
@@ -115,12 +116,15 @@ class Relay:
         )
         await producer.start()
         try:
+            looks = 0  # in vain
             while True:
                 rows = await self._read(connection)
                 telemetry.OUTBOX_ROWS.labels(self._service).set(len(rows))
                 if not rows:
-                    await asyncio.sleep(self._settings.relay_pause_milliseconds / 1000)
+                    looks = min(looks + 1, _LONGEST_PAUSES)
+                    await asyncio.sleep(looks * self._settings.relay_pause_milliseconds / 1000)
                     continue
+                looks = 0
                 crash_points.reach("relay_read")
                 await self._publish(connection, producer, rows)
         except ProducerSpentError:

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeEr
 from shared.events.topics import load_topics
 from shared.runtime import readable_records
 from shared.runtime.batch import DeskT
+from shared.runtime.fetch_pace import pace
 from shared.runtime.kafka_client import end_client
 from shared.runtime.program_feed import ProgramFeed
 from shared.runtime.service import Running, Service
@@ -95,8 +96,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
     async def _consume(self) -> None:
         try:
             await self._consumer.start()
-            # else no partition is asked for while another's records wait for their slot, for up to 100 ms
-            self._consumer._fetcher._prefetch_backoff = 0
+            pace(self._consumer)
             await self._refuse_other_partition_counts()
             self._consumer.subscribe(list(self._service.topics), listener=self)
             # the client's own task that keeps it in its group: when it dies, a slot may wait for it for ever

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.events import parser
 from shared.events.cloudevent import CloudEvent, Rejected
+from shared.events.hot import HOT_READERS, read_hot
 from shared.events.kafka_binding import encode
 from shared.events.parser import parse_structured
 from shared.events.points_granted import PointsGranted
@@ -83,7 +84,7 @@ _REPLACED = (
 
 def _read(raw: bytes, *, short: bool) -> object:
     """The event and its hash, or the refusal."""
-    with patch.object(parser, "_read_hot", parser._read_hot if short else lambda *_: None):
+    with patch.object(parser, "read_hot", read_hot if short else lambda _: None):
         try:
             event = parse_structured(raw)
         except Rejected as rejected:
@@ -93,7 +94,7 @@ def _read(raw: bytes, *, short: bool) -> object:
 
 def test_what_we_write_is_read_the_short_way() -> None:
     for raw in WRITTEN:
-        assert isinstance(parser._read_hot(raw, 10**6), CloudEvent)
+        assert isinstance(read_hot(raw), CloudEvent)
         assert _read(raw, short=True) == _read(raw, short=False)
 
 
@@ -106,7 +107,9 @@ def test_what_is_written_otherwise_means_the_same_both_ways(old: bytes, new: byt
 
 def test_what_is_too_long_is_refused() -> None:
     for raw in WRITTEN:
-        assert parser._read_hot(raw, len(raw) - 1) is None
+        hot = HOT_READERS[orjson.loads(raw)["type"]]
+        assert hot.read_many([raw, None, raw], len(raw)) == [read_hot(raw), None, read_hot(raw)]
+        assert hot.read_many([raw, b""], len(raw) - 1) == [None, None]
         with pytest.raises(Rejected):
             parse_structured(raw, len(raw) - 1)
 

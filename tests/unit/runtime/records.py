@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from aiokafka import ConsumerRecord
+from msgspec.structs import replace
 
 from shared.events.event import EventData
 from shared.events.kafka_binding import STRUCTURED_HEADERS, encode
@@ -52,7 +53,7 @@ def record(
 
 
 def batch(*records: Delivered, start: int = 0) -> Batch:
-    placed = [each._replace(offset=start + place) for place, each in enumerate(records)]
+    placed = [replace(each, offset=start + place) for place, each in enumerate(records)]
     return Batch(TOPIC, 0, start, start + len(placed), placed)
 
 

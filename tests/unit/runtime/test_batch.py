@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from shared.runtime.batch import (
     ARRIVAL_HEADER,
@@ -25,14 +26,14 @@ any_headers = st.lists(
 def test_gaps_are_what_kafka_did_not_deliver() -> None:
     whole = batch(record("a"), record("b"), record("c"))
     assert whole.gaps() == []
-    spread = [each._replace(offset=place) for each, place in zip(whole.delivered, (12, 13, 17), strict=True)]
+    spread = [structs.replace(each, offset=place) for each, place in zip(whole.delivered, (12, 13, 17), strict=True)]
     holed = replace(whole, from_offset=10, to_offset=20, delivered=spread)
     assert holed.gaps() == [(10, 12), (14, 17), (18, 20)]
 
 
 def test_halves_cover_the_same_offsets() -> None:
     whole = batch(record("a"), record("b"), record("c"), start=5)
-    spread = [each._replace(offset=place) for each, place in zip(whole.delivered, (7, 8, 11), strict=True)]
+    spread = [structs.replace(each, offset=place) for each, place in zip(whole.delivered, (7, 8, 11), strict=True)]
     holed = replace(whole, to_offset=13, delivered=spread)
     first, second = holed.halves()
     assert [(half.from_offset, half.to_offset) for half in (first, second, *second.halves())] == [

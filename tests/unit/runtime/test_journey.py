@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import REGISTRY
 
 from shared.events.kafka_binding import STRUCTURED_HEADERS
@@ -47,13 +48,13 @@ def test_an_inbound_record_begins_its_journey_at_its_arrival() -> None:
 
 
 def test_an_own_event_goes_on_where_it_carries_an_origin_and_nowhere_else() -> None:
-    carried = record("a")._replace(topic="points.grants.v1", origin=EARLIER)
+    carried = replace(record("a"), topic="points.grants.v1", origin=EARLIER)
     assert journey.origin_of(carried) == EARLIER
-    assert journey.origin_of(carried._replace(origin=None)) is None
+    assert journey.origin_of(replace(carried, origin=None)) is None
 
 
 def test_a_replay_says_nothing_of_how_long_things_take() -> None:
-    assert journey.origin_of(record("a")._replace(attempt=2)) is None
+    assert journey.origin_of(replace(record("a"), attempt=2)) is None
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,8 @@ def test_a_batch_measures_its_first_record_and_each_that_carries_an_origin() -> 
     def count() -> float:
         return REGISTRY.get_sample_value("greenpoints_journey_seconds_count", {"service": "measured"}) or 0.0
 
-    journey.measure("measured", batch(record("a"), record("b"), record("c")._replace(origin=EARLIER)))
+    journey.measure("measured", batch(record("a"), record("b"), replace(record("c"), origin=EARLIER)))
     assert count() == 2
-    ours = [each._replace(topic="points.grants.v1") for each in (record("a"), record("b"))]
+    ours = [replace(each, topic="points.grants.v1") for each in (record("a"), record("b"))]
     journey.measure("measured", batch(*ours))
     assert count() == 2
