@@ -1,8 +1,9 @@
 """What budget slices cost: earning's batches with real slices, and with one so large that it is never fetched again.
 
 Two copies of one prepared database take the same purchases batch by batch, in turn, by the worker's own load, decide
-and save in the measuring process, without Kafka. A batch that outgrows its slice fetches more and is decided again:
-that is the price. How often it is paid follows from how long the budget lasts, so two budgets are measured.
+and save in the measuring process, without Kafka. A slice is fetched before it runs short, and a batch that outgrows it
+is decided again: that is the price. How often it is paid follows from how long the budget lasts, so two budgets are
+measured.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from aiokafka import ConsumerRecord
 from deploy.local.processes import Say
 from services.earning.app import SERVICE
 from services.earning.desk import EarningDesk
+from services.earning.metrics import SLICES_FETCHED
 from services.earning.store.books import EarningBooks
 from services.operator.traffic.fruit import PROGRAM_ID
 from shared.events.kafka_binding import STRUCTURED_HEADERS
@@ -25,9 +27,9 @@ from shared.runtime import gate
 from shared.runtime.batch import Batch, read_record
 from shared.runtime.batch_run import BatchRun
 from shared.runtime.dead_letter_limit import DeadLetterLimit
-from shared.runtime.postgres import Connection, connect_pool
+from shared.runtime.postgres import connect_pool
 from shared.runtime.program_feed import ProgramFeed
-from shared.runtime.service import DecideAgainError, Running
+from shared.runtime.service import Running
 from shared.runtime.settings import Settings
 from shared.runtime.telemetry import configure_logging
 from tests.benchmarks.comparison import Plan
@@ -90,36 +92,29 @@ class SliceCost:
         return 100 * (1 - self.whole.postgres_us / self.sliced.postgres_us)
 
 
-class _Counting(EarningBooks):
-    """Earning's books, which count how often a slice was fetched."""
-
-    fetches = 0
-
-    async def settle(self, connection: Connection, desk: EarningDesk) -> None:
-        try:
-            await super().settle(connection, desk)
-        except DecideAgainError:
-            self.fetches += 1
-            raise
-
-
 @dataclass(slots=True)
 class _Worker:
     """One owner of a partition with its database; times per batch."""
 
     run: BatchRun[EarningDesk]
-    books: _Counting
     backend: int
+    fetches: float = 0
     wall: list[float] = field(default_factory=list)
     python: list[float] = field(default_factory=list)
     postgres: float = 0.0
 
     async def post(self, batch: Batch) -> None:
+        fetched = _fetched()
         database, wall, python = cpu_seconds(self.backend) or 0.0, time.perf_counter(), time.process_time()
         await self.run.post(batch)
         self.python.append(time.process_time() - python)
         self.wall.append(time.perf_counter() - wall)
+        self.fetches += _fetched() - fetched
         self.postgres += (cpu_seconds(self.backend) or 0.0) - database
+
+
+def _fetched() -> float:
+    return next(sample.value for family in SLICES_FETCHED.collect() for sample in family.samples)
 
 
 async def measure_slices(stage: Stage, plan: Plan, say: Say) -> list[SliceCost]:
@@ -180,7 +175,7 @@ async def _pair(stage: Stage, batches: Sequence[Batch], *, budget_minor: int) ->
         for number, batch in enumerate(batches):
             for worker in (sliced, whole) if number % 2 else (whole, sliced):
                 await worker.post(batch)
-        if whole.books.fetches or not sliced.books.fetches:
+        if whole.fetches or not sliced.fetches:
             raise BenchmarkFailedError("Slices were fetched where none should be, or none where some should be.")
         return sliced, whole
 
@@ -200,20 +195,19 @@ async def _worker(stage: Stage, database: str, budget_minor: int, *, whole: bool
     try:
         await feed.start()
         await feed.stop()
-        books = _Counting()
         async with pool.acquire() as session:
             epoch = await gate.claim(session, _PARTITION, "benchmark")
             await gate.begin_offsets(session, _PARTITION, {PURCHASES: 0})
             backend = await session.fetchval("SELECT pg_backend_pid()")
-        run = BatchRun(replace(SERVICE, books=books), running, epoch, DeadLetterLimit(2000, 95))
-        yield _Worker(run, books, backend)
+        run = BatchRun(replace(SERVICE, books=EarningBooks()), running, epoch, DeadLetterLimit(2000, 95))
+        yield _Worker(run, backend)
     finally:
         await asyncio.wait_for(pool.close(), 10)
 
 
 def _compared(lasts: int, events: int, batches: int, pairs: Sequence[tuple[_Worker, _Worker]]) -> SliceCost:
     sliced, whole = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    return SliceCost(lasts, events, batches, sliced[0].books.fetches, _cost(sliced, events), _cost(whole, events))
+    return SliceCost(lasts, events, batches, round(sliced[0].fetches), _cost(sliced, events), _cost(whole, events))
 
 
 def _cost(runs: Sequence[_Worker], events: int) -> Cost:

@@ -7,7 +7,7 @@ from services.earning.desk import EarningDesk
 from services.earning.domain.program import CompiledProgram, compile_program
 from services.earning.store.budget import BUDGETS
 from services.earning.store.campaign import CAMPAIGNS
-from services.earning.store.escrow import Escrow, call_back_slices, fetch_slice
+from services.earning.store.escrow import Escrow, Key, call_back_slices, fetch_slice
 from services.earning.store.load import LOAD, fill_desk
 from services.earning.store.load_counted import counted_arguments, fill_counted, periods_of
 from services.earning.store.load_tiers import fill_tiers, tier_arguments
@@ -20,7 +20,10 @@ from shared.runtime.ledger import Postings, read_inbox
 from shared.runtime.postgres import Connection
 from shared.runtime.service import DecideAgainError
 
-Short = Mapping[Escrow, Mapping[tuple[str, str], int]]
+Short = Mapping[Escrow, Mapping[Key, int]]
+# Where a slice would not pay the next batch, so many batches more are fetched: a batch that outgrows its slice is
+# decided twice.
+_BATCHES_AHEAD = 4
 
 
 class EarningBooks:
@@ -32,6 +35,7 @@ class EarningBooks:
         self._compiled: dict[tuple[str, int], CompiledProgram] = {}
         self._compiled_from: ProgramBook | None = None
         self._called_back: dict[int, Short] = {}  # by partition: what its present try called slices back for
+        self._scarce: set[tuple[Escrow, Key]] = set()  # of these nobody fetches ahead any more
 
     async def load(
         self, connection: Connection, partition: int, events: Sequence[Delivered], programs: ProgramBook
@@ -54,13 +58,14 @@ class EarningBooks:
         return desk, read_inbox(row["inbox"])
 
     async def settle(self, connection: Connection, desk: EarningDesk) -> None:
-        """Fetch what the slices lack, then decide again.
+        """Fetch what the slices lack, then decide again; where they lack nothing, what the next batches will.
 
         Where that means calling back what others have reserved, it is done in the transaction that decides and
         saves: else partitions would take the last of a budget from each other for ever.
         """
         short = _short(desk)
         if not any(short.values()):
+            await self._fetch_ahead(connection, desk)
             return
         scarce = connection.is_in_transaction()
         if scarce:  # what this try called back is undone with it
@@ -76,6 +81,16 @@ class EarningBooks:
         arguments = {**postings.arguments(epoch, desk.outbox), **save_arguments(desk)}
         row = await connection.fetchrow(SAVE.sql, *SAVE.arguments(arguments))
         return row is not None and row["open"] == 1
+
+    async def _fetch_ahead(self, connection: Connection, desk: EarningDesk) -> None:
+        if connection.is_in_transaction():  # it is about the last of a total
+            return
+        for escrow, keys in _nearly_short(desk).items():
+            for key in sorted(keys):
+                if (escrow, key) not in self._scarce and not await fetch_slice(
+                    connection, escrow, desk.partition, key, _BATCHES_AHEAD * keys[key]
+                ):
+                    self._scarce.add((escrow, key))
 
     def _compile(self, programs: ProgramBook) -> Mapping[tuple[str, int], CompiledProgram]:
         """Each standing version once: the first record of a version counts, so it never changes."""
@@ -101,6 +116,18 @@ def _short(desk: EarningDesk) -> Short:
             key: entry.used - entry.left_here
             for key, entry in desk.counted.campaigns.items()
             if entry.used > entry.left_here
+        },
+    }
+
+
+def _nearly_short(desk: EarningDesk) -> Short:
+    """What the batch uses, where the slice does not pay as much once more."""
+    return {
+        BUDGETS: {
+            key: entry.spent_minor for key, entry in desk.slices.items() if entry.left_minor < 2 * entry.spent_minor
+        },
+        CAMPAIGNS: {
+            key: entry.used for key, entry in desk.counted.campaigns.items() if entry.left_here < 2 * entry.used
         },
     }
 

@@ -8,6 +8,7 @@ decide and save.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from services.earning.metrics import SLICES_FETCHED
 from shared.runtime.postgres import Connection
 
 # A fetch takes at least this share of what is left, so that fetching stays rare and the last slices small.
@@ -32,6 +33,7 @@ async def fetch_slice(connection: Connection, escrow: Escrow, partition: int, ke
         if remainder < short:
             return False
         await _move(connection, escrow, partition, key, remainder, short)
+    SLICES_FETCHED.inc()
     return True
 
 

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 import pytest
@@ -68,6 +69,41 @@ async def test_what_other_partitions_hold_unspent_is_called_back_before_anything
         await earning.post(record("b", purchase("r2", "bea", 1_279_900)), partition=1)  # 63,995: all that is left
         assert [outcome for _, outcome, _ in await earning.outcomes()] == ["granted", "granted"]
         assert await spent(earning) == 64_000
+
+
+async def test_a_slice_that_would_not_pay_such_a_batch_again_is_fetched_ahead(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(database.dsns["earning"], program(approved_minor=6_400)) as earning:
+        await earning.register("ann")
+        decided = []
+        books = earning.service.books
+        assert books is not None
+        load = books.load
+
+        async def counted(*arguments: Any) -> Any:
+            decided.append(arguments)
+            return await load(*arguments)
+
+        monkeypatch.setattr(books, "load", counted)
+        reserved = []
+        for number in range(8):  # each spends 60; 1/64 of the budget is 100
+            await earning.post(record(f"e{number}", purchase(f"r{number}", "ann", 1_200)))
+            reserved.append(await earning.running.pool.fetchval("SELECT max(reserved_minor) FROM budget_slice"))
+        assert reserved == [340, 340, 340, 340, 580, 580, 580, 580]
+        assert len(decided) == 8 + 1  # the first batch had no slice at all
+        assert await spent(earning) == 480
+        await earning.assert_books_hold()
+
+
+async def test_nothing_is_fetched_ahead_of_a_budget_that_does_not_hold_as_much(database: Database) -> None:
+    async with started(database.dsns["earning"], program(approved_minor=150)) as earning:
+        await earning.register("ann")
+        for number in range(4):
+            await earning.post(record(f"e{number}", purchase(f"r{number}", "ann", 1_000)))
+        assert [outcome for _, outcome, _ in await earning.outcomes()] == ["granted", "granted", "granted", "declined"]
+        assert await earning.running.pool.fetchval("SELECT remainder_minor FROM budget") == 0
+        await earning.assert_books_hold()
 
 
 async def test_a_slice_called_back_between_deciding_and_saving_is_not_spent(
