@@ -2,53 +2,31 @@
 
 import csv
 import io
-from datetime import timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from services.operator.program import apply_shipped
-from shared.events.member_registered import MemberRegistered
+from tests.browser.convenience import STORE, enrich
 from tests.browser.looks import findings, unseen_focus
 from tests.browser.site import Site
-from tests.infrastructure.services import eventually, producer
-from tests.infrastructure.till import Till, purchase
 
-_STORE = "convenience"
 _MEMBER = "member-0815"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def handed_over(site: Site) -> str:
     """120 milk teas were handed over and three came back; answers the period."""
-    await apply_shipped(site.services.kafka, ["convenience.yaml"])
-    async with producer(site.services.kafka) as sender:
-        till = Till(sender, "x")
-        registered = MemberRegistered(
-            program_id=_STORE,
-            member_id=_MEMBER,
-            registered_at=till.now - timedelta(days=60),
-            phone_verified=True,
-        )
-        await till.send("registered", registered, ago=60)
-        await till.send("buy", purchase("r1", _MEMBER, 3_000_000, program_id=_STORE), ago=9)
-
-    async def has_points() -> bool:
-        async with site.services.operator("redemption") as http:
-            answer = await http.get(f"/v1/programs/{_STORE}/members/{_MEMBER}/balance")
-        return answer.status_code == 200 and answer.json()["available"] >= 24_000
-
-    await eventually("points to spend", has_points)
+    await enrich(site, _MEMBER)
     placed = await _post(
-        site, f"/v1/programs/{_STORE}/members/{_MEMBER}/orders", lines=[{"reward_id": "milk-tea", "quantity": 120}]
+        site, f"/v1/programs/{STORE}/members/{_MEMBER}/orders", lines=[{"reward_id": "milk-tea", "quantity": 120}]
     )
     order = f"/v1/orders/{placed['order_id']}"
     await _post(site, f"{order}/fulfilments")
     line = {"line_id": placed["lines"][0]["line_id"], "quantity": 3}
     await _post(site, f"{order}/returns", lines=[line], reason="cold")
-    statements = await site.services.get("redemption", f"/v1/programs/{_STORE}/statements")
+    statements = await site.services.get("redemption", f"/v1/programs/{STORE}/statements")
     period: str = statements["statements"][0]["period"]
     return period
 
@@ -61,7 +39,7 @@ async def _post(site: Site, path: str, **body: Any) -> Any:
 
 
 async def _open_statement(site: Site, page: Page) -> None:
-    await page.goto(f"{site.url}/partners?program={_STORE}")
+    await page.goto(f"{site.url}/partners?program={STORE}")
     await page.locator("main table").first.get_by_role("link").click()
 
 
@@ -97,7 +75,7 @@ async def test_the_statement_shows_what_is_owed_to_the_unit(site: Site, handed_o
 async def test_both_pages_are_whole_in_both_languages_and_themes(site: Site, language: str, theme: str) -> None:
     page = await site.sign_in(context=await site.context(language=language, theme=theme))
     site.complaints.clear()
-    await page.goto(f"{site.url}/partners?program={_STORE}")
+    await page.goto(f"{site.url}/partners?program={STORE}")
     assert await findings(page) == []
     assert await unseen_focus(page) == []
     await _open_statement(site, page)
@@ -123,7 +101,7 @@ async def test_a_viewer_may_look_and_what_is_not_there_is_said(site: Site) -> No
     await _open_statement(site, page)
     assert _MEMBER not in await page.content()
     assert await page.locator("main form[method=post]").count() == 0
-    missing = f"{site.url}/partners/statement?program={_STORE}&kind=partner&payee=nobody&period=2025-01"
+    missing = f"{site.url}/partners/statement?program={STORE}&kind=partner&payee=nobody&period=2025-01"
     answer = await page.goto(missing)
     assert answer is not None
     assert answer.status == 404
@@ -135,7 +113,7 @@ async def test_nobody_looks_without_signing_in(site: Site) -> None:
     await page.goto(f"{site.url}/partners")
     assert "/sign-in" in page.url
     answer = await page.request.get(
-        f"{site.url}/partners/statement.csv?program={_STORE}&kind=partner&payee=tea-house&period=2026-01",
+        f"{site.url}/partners/statement.csv?program={STORE}&kind=partner&payee=tea-house&period=2026-01",
         max_redirects=0,
     )
     assert answer.status in (303, 401)

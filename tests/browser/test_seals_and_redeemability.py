@@ -1,7 +1,6 @@
 """The pages of seals and of the redeemability index: what they say, and that a touched row is found on demand."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -9,14 +8,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from services.operator.program import apply_shipped
-from shared.events.member_registered import MemberRegistered
+from tests.browser.convenience import STORE, enrich
 from tests.browser.looks import findings, unseen_focus
 from tests.browser.site import Site
-from tests.infrastructure.services import eventually, producer
-from tests.infrastructure.till import Till, purchase
+from tests.infrastructure.services import eventually
 
-_STORE = "convenience"
 _NAME = {"en": "Convenience Points", "zh-CN": "便利店会员积分"}
 _MEMBER = "member-0817"
 
@@ -24,24 +20,7 @@ _MEMBER = "member-0817"
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def some_books(site: Site) -> None:
     """A member with points, sealed; an order, and one that is refused."""
-    await apply_shipped(site.services.kafka, ["convenience.yaml"])
-    async with producer(site.services.kafka) as sender:
-        till = Till(sender, "x")
-        registered = MemberRegistered(
-            program_id=_STORE,
-            member_id=_MEMBER,
-            registered_at=till.now - timedelta(days=60),
-            phone_verified=True,
-        )
-        await till.send("registered", registered, ago=60)
-        await till.send("buy", purchase("r1", _MEMBER, 3_000_000, program_id=_STORE), ago=9)
-
-    async def has_points() -> bool:
-        async with site.services.operator("redemption") as http:
-            answer = await http.get(f"/v1/programs/{_STORE}/members/{_MEMBER}/balance")
-        return answer.status_code == 200 and answer.json()["available"] >= 24_000
-
-    await eventually("points to spend", has_points)
+    await enrich(site, _MEMBER)
     placed = await _order(site, "tea", quantity=2)
     assert placed.is_success, placed.text
     refused = await _order(site, "much", quantity=9_999)
@@ -49,7 +28,7 @@ async def some_books(site: Site) -> None:
 
     async def sealed() -> bool:
         told = await site.services.get("redemption", "/v1/seals")
-        return any(one["program_id"] == _STORE and one["block_no"] for one in told["programs"]) and not told["waiting"]
+        return any(one["program_id"] == STORE and one["block_no"] for one in told["programs"]) and not told["waiting"]
 
     await eventually("sealed", sealed)
 
@@ -57,7 +36,7 @@ async def some_books(site: Site) -> None:
 async def _order(site: Site, key: str, *, quantity: int) -> Any:
     async with site.services.operator("redemption") as http:
         return await http.post(
-            f"/v1/programs/{_STORE}/members/{_MEMBER}/orders",
+            f"/v1/programs/{STORE}/members/{_MEMBER}/orders",
             json={"lines": [{"reward_id": "milk-tea", "quantity": quantity}]},
             headers={"Idempotency-Key": key},
         )
@@ -67,10 +46,10 @@ async def _order(site: Site, key: str, *, quantity: int) -> Any:
 async def a_touched_row(site: Site) -> AsyncIterator[None]:
     """Somebody who owns the database adds a point; it is taken back at the end."""
     admin = await asyncpg.connect(site.services.database.admin_dsn)
-    touch = f"UPDATE redemption.journal SET points = points + $1 WHERE program_id = '{_STORE}' AND entry_id = $2"  # noqa: S608
+    touch = f"UPDATE redemption.journal SET points = points + $1 WHERE program_id = '{STORE}' AND entry_id = $2"  # noqa: S608
     try:
         await admin.execute("SET session_replication_role = replica")
-        entry = await admin.fetchval("SELECT min(entry_id) FROM redemption.journal WHERE program_id = $1", _STORE)
+        entry = await admin.fetchval("SELECT min(entry_id) FROM redemption.journal WHERE program_id = $1", STORE)
         await admin.execute(touch, 1, entry)
         yield
         await admin.execute(touch, -1, entry)
@@ -87,7 +66,7 @@ async def test_the_head_of_each_chain_is_shown_and_verified_on_demand(site: Site
     await page.goto(site.url)
     await page.get_by_role("link", name="Seals").click()
     told = await site.services.get("redemption", "/v1/seals")
-    (head,) = [one for one in told["programs"] if one["program_id"] == _STORE]
+    (head,) = [one for one in told["programs"] if one["program_id"] == STORE]
     row = _row(page, _NAME["en"])
     await expect(row).to_contain_text(head["block_hash"])
     await row.get_by_role("button").click()
@@ -120,7 +99,7 @@ async def test_the_index_says_what_can_be_had_and_why_requests_were_refused(site
     await expect(refusal).to_contain_text("Order")
     await page.get_by_role("link", name="7 d", exact=True).click()
     assert "days=7" in page.url
-    assert f"program={_STORE}" in page.url
+    assert f"program={STORE}" in page.url
     await page.context.close()
 
 
@@ -129,7 +108,7 @@ async def test_the_index_says_what_can_be_had_and_why_requests_were_refused(site
 async def test_both_pages_are_whole_in_both_languages_and_themes(site: Site, language: str, theme: str) -> None:
     page = await site.sign_in(context=await site.context(language=language, theme=theme))
     site.complaints.clear()
-    for path in ("/seals", f"/redeemability?program={_STORE}"):
+    for path in ("/seals", f"/redeemability?program={STORE}"):
         await page.goto(site.url + path)
         assert await findings(page) == [], path
         assert await unseen_focus(page) == [], path
@@ -144,7 +123,7 @@ async def test_both_pages_are_whole_in_both_languages_and_themes(site: Site, lan
 
 async def test_a_narrow_window_scrolls_only_inside_its_tables(site: Site) -> None:
     page = await site.sign_in(context=await site.context(width=390))
-    for path in ("/seals", f"/redeemability?program={_STORE}"):
+    for path in ("/seals", f"/redeemability?program={STORE}"):
         await page.goto(site.url + path)
         assert await findings(page) == [], path
     await page.context.close()
@@ -157,7 +136,7 @@ async def test_a_viewer_looks_and_may_not_verify(site: Site) -> None:
     assert await page.locator("main form").count() == 0
     csrf = await page.locator("meta[name=csrf]").get_attribute("content")
     answer = await page.request.post(
-        f"{site.url}/seals", form={"csrf": csrf or "", "program": _STORE}, headers={"Origin": site.url}
+        f"{site.url}/seals", form={"csrf": csrf or "", "program": STORE}, headers={"Origin": site.url}
     )
     assert answer.status == 403
     await page.context.close()
