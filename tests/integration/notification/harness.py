@@ -51,9 +51,12 @@ Told = tuple[str, str, datetime, EventData]  # id, source, time, data
 HAPPENED = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
 
 
+_NOW = datetime.now(UTC).replace(microsecond=0)  # one for the session: what is told twice is told of one time
+
+
 def long_ago(hours: int = 1) -> datetime:
     """A time whose windows are over by now."""
-    return datetime.now(UTC).replace(microsecond=0) - timedelta(hours=hours)
+    return _NOW - timedelta(hours=hours)
 
 
 def grant(name: str, points: int, member: str = "m-1", *, kind: str = "greenpoints.purchase.completed.v1") -> Told:

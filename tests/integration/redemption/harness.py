@@ -36,6 +36,7 @@ TOKEN = "a-token-of-the-tests"  # noqa: S105 - guards nothing but a test
 PROGRAM = "fruit-shop"
 _GRANTS = "points.grants.v1"
 _DAY = timedelta(days=1)
+_NOW = datetime.now(UTC).replace(microsecond=0)  # one for the session: what is told twice is told of one time
 
 Policy = Literal["deficit", "within_balance", "only_pending"]
 
@@ -52,7 +53,7 @@ class Told:
 
 def long_ago(days: int = 30) -> datetime:
     """A time of day-precise age: lots granted then with a return window of a week have matured."""
-    return datetime.now(UTC).replace(microsecond=0) - days * _DAY
+    return _NOW - days * _DAY
 
 
 def grant(
