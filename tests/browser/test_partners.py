@@ -41,6 +41,7 @@ async def _post(site: Site, path: str, **body: Any) -> Any:
 async def _open_statement(site: Site, page: Page) -> None:
     await page.goto(f"{site.url}/partners?program={STORE}")
     await page.locator("main table").first.get_by_role("link").click()
+    await page.wait_for_url("**/partners/statement?**")
 
 
 async def test_the_statement_shows_what_is_owed_to_the_unit(site: Site, handed_over: str) -> None:
