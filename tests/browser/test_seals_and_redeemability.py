@@ -98,7 +98,7 @@ async def test_the_index_says_what_can_be_had_and_why_requests_were_refused(site
     await expect(refusal).to_have_count(1)
     await expect(refusal).to_contain_text("Order")
     await page.get_by_role("link", name="7 d", exact=True).click()
-    assert "days=7" in page.url
+    await page.wait_for_url("**days=7**")
     assert f"program={STORE}" in page.url
     await page.context.close()
 
