@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import count
 from typing import Any
 
 import asyncpg
@@ -78,10 +79,15 @@ class Swarm:
     http: httpx.AsyncClient
     draw: random.Random
     log: list[Call] = field(default_factory=list)
+    _numbers: "count[int]" = field(default_factory=count)
+
+    def new_key(self) -> str:
+        """Never given before, however many clients ask before the first of them is in the log."""
+        return f"k-{next(self._numbers)}"
 
     async def call(self, path: str, body: dict[str, Any], key: str = "") -> Call:
         """Send it under a key of its own until the reply is known; each call has one effect or none."""
-        made = Call(path, body, key or f"k-{len(self.log)}")
+        made = Call(path, body, key or self.new_key())
         self.log.append(made)
         while not made.replies or made.last is Reply.UNKNOWN:
             assert len(made.replies) < 100, f"{made.path} never got an answer"
