@@ -21,9 +21,6 @@ from shared.runtime.postgres import Connection
 from shared.runtime.service import DecideAgainError
 
 Short = Mapping[Escrow, Mapping[Key, int]]
-# Where a slice would not pay the next batch, so many batches more are fetched: a batch that outgrows its slice is
-# decided twice.
-_BATCHES_AHEAD = 4
 
 
 class EarningBooks:
@@ -35,7 +32,6 @@ class EarningBooks:
         self._compiled: dict[tuple[str, int], CompiledProgram] = {}
         self._compiled_from: ProgramBook | None = None
         self._called_back: dict[int, Short] = {}  # by partition: what its present try called slices back for
-        self._scarce: set[tuple[Escrow, Key]] = set()  # of these nobody fetches ahead any more
 
     async def load(
         self, connection: Connection, partition: int, events: Sequence[Delivered], programs: ProgramBook
@@ -58,39 +54,28 @@ class EarningBooks:
         return desk, read_inbox(row["inbox"])
 
     async def settle(self, connection: Connection, desk: EarningDesk) -> None:
-        """Fetch what the slices lack, then decide again; where they lack nothing, what the next batches will.
+        """Fetch what the slices lack. What was decided stands: it was held against the whole total, wherever it lies.
 
-        Where that means calling back what others have reserved, it is done in the transaction that decides and
-        saves: else partitions would take the last of a budget from each other for ever.
+        Where others have reserved what is left, it is called back in the transaction that decides again and saves:
+        else partitions would take the last of a total from each other for ever.
         """
         short = _short(desk)
         if not any(short.values()):
-            await self._fetch_ahead(connection, desk)
             return
-        scarce = connection.is_in_transaction()
-        if scarce:  # what this try called back is undone with it
+        if connection.is_in_transaction():  # what this try called back is undone with it
             short = _together(self._called_back[desk.partition], short)
-        for escrow, keys in () if scarce else short.items():
-            for key in sorted(keys):
-                scarce |= not await fetch_slice(connection, escrow, desk.partition, key, keys[key])
+        elif await _fetched(connection, desk.partition, short):
+            return
         self._called_back[desk.partition] = short
-        prepare = partial(_call_back, partition=desk.partition, short=short) if scarce else None
-        raise DecideAgainError(f"slices fetched for {[sorted(keys) for keys in short.values()]}", prepare)
+        raise DecideAgainError(
+            f"others hold what is left of {[sorted(keys) for keys in short.values()]}",
+            partial(_call_back, partition=desk.partition, short=short),
+        )
 
     async def save(self, connection: Connection, postings: Postings, epoch: int, desk: EarningDesk) -> bool:
         arguments = {**postings.arguments(epoch, desk.outbox), **save_arguments(desk)}
         row = await connection.fetchrow(SAVE.sql, *SAVE.arguments(arguments))
         return row is not None and row["open"] == 1
-
-    async def _fetch_ahead(self, connection: Connection, desk: EarningDesk) -> None:
-        if connection.is_in_transaction():  # it is about the last of a total
-            return
-        for escrow, keys in _nearly_short(desk).items():
-            for key in sorted(keys):
-                if (escrow, key) not in self._scarce and not await fetch_slice(
-                    connection, escrow, desk.partition, key, _BATCHES_AHEAD * keys[key]
-                ):
-                    self._scarce.add((escrow, key))
 
     def _compile(self, programs: ProgramBook) -> Mapping[tuple[str, int], CompiledProgram]:
         """Each standing version once: the first record of a version counts, so it never changes."""
@@ -120,23 +105,20 @@ def _short(desk: EarningDesk) -> Short:
     }
 
 
-def _nearly_short(desk: EarningDesk) -> Short:
-    """What the batch uses, where the slice does not pay as much once more."""
-    return {
-        BUDGETS: {
-            key: entry.spent_minor for key, entry in desk.slices.items() if entry.left_minor < 2 * entry.spent_minor
-        },
-        CAMPAIGNS: {
-            key: entry.used for key, entry in desk.counted.campaigns.items() if entry.left_here < 2 * entry.used
-        },
-    }
-
-
 def _together(one: Short, other: Short) -> Short:
     return {
         escrow: {key: keys.get(key, 0) + other[escrow].get(key, 0) for key in keys.keys() | other[escrow].keys()}
         for escrow, keys in one.items()
     }
+
+
+async def _fetched(connection: Connection, partition: int, short: Short) -> bool:
+    """Budgets before campaigns; False where a total has not that much unreserved, and then the others were fetched."""
+    enough = True
+    for escrow, keys in short.items():
+        for key in sorted(keys):
+            enough &= await fetch_slice(connection, escrow, partition, key, keys[key])
+    return enough
 
 
 async def _call_back(connection: Connection, partition: int, short: Short) -> None:

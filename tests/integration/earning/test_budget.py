@@ -71,7 +71,7 @@ async def test_what_other_partitions_hold_unspent_is_called_back_before_anything
         assert await spent(earning) == 64_000
 
 
-async def test_a_slice_that_would_not_pay_such_a_batch_again_is_fetched_ahead(
+async def test_a_slice_that_runs_short_is_fetched_and_what_was_decided_stands(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with started(database.dsns["earning"], program(approved_minor=6_400)) as earning:
@@ -90,13 +90,13 @@ async def test_a_slice_that_would_not_pay_such_a_batch_again_is_fetched_ahead(
         for number in range(8):  # each spends 60; 1/64 of the budget is 100
             await earning.post(record(f"e{number}", purchase(f"r{number}", "ann", 1_200)))
             reserved.append(await earning.running.pool.fetchval("SELECT max(reserved_minor) FROM budget_slice"))
-        assert reserved == [340, 340, 340, 340, 580, 580, 580, 580]
-        assert len(decided) == 8 + 1  # the first batch had no slice at all
+        assert reserved == [100, 198, 198, 294, 389, 389, 482, 482]
+        assert len(decided) == 8
         assert await spent(earning) == 480
         await earning.assert_books_hold()
 
 
-async def test_nothing_is_fetched_ahead_of_a_budget_that_does_not_hold_as_much(database: Database) -> None:
+async def test_a_budget_is_fetched_to_its_last_unit(database: Database) -> None:
     async with started(database.dsns["earning"], program(approved_minor=150)) as earning:
         await earning.register("ann")
         for number in range(4):
