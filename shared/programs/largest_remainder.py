@@ -12,13 +12,19 @@ def largest_remainder(total: int, weights: Sequence[int]) -> list[int]:
     Ties go to the earlier weight; a weight of 0 gets 0; no part is more than one above its exact share.
     Raises ValueError if total or a weight is negative, or if there is something to split over no weight.
     """
-    if len(weights) == 1 and total >= 0 and weights[0] > 0:
+    lines = len(weights)
+    if lines == 1 and total >= 0 and weights[0] > 0:
         return [total]
+    if lines == 2:  # what flooring leaves is at most 1: rounding half up says who gets it
+        one, other = weights
+        if one >= 0 and other >= 0 and total >= 0 and (both := one + other):
+            part = (2 * total * one + both) // (2 * both)
+            return [part, total - part]
     whole = sum(weights)
     if total < 0 or (whole == 0 and total > 0) or (weights and min(weights) < 0):
         raise ValueError(f"cannot split {total} over weights that sum to {whole}")
     if total == 0:
-        return [0] * len(weights)
+        return [0] * lines
     parts: list[int] = []
     remainders: list[int] = []
     left = total
@@ -35,6 +41,6 @@ def largest_remainder(total: int, weights: Sequence[int]) -> list[int]:
             remainders[position] = -1
         return parts
     # Python's sort is stable, so equal remainders stay in line order.
-    for position in sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)[:left]:
+    for position in sorted(range(lines), key=remainders.__getitem__, reverse=True)[:left]:
         parts[position] += 1
     return parts

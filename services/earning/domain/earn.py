@@ -121,17 +121,17 @@ def _award(
             if of_line:
                 lines.append(AwardLine(line.line_id, of_line, ((rule_id, of_line),)))
         return Award(points_class, budget_id, sum(points), tuple(lines))
-    names = [line.line_id for line in bought]
-    if shipping is not None:
-        names.append(shipping)
-    by_line: list[tuple[tuple[str, int], ...]] = [()] * len(names)
-    totals = [0] * len(names)
-    for rule_id, points in given:
+    first, points = given[0]
+    totals = list(points)
+    by_line: list[tuple[tuple[str, int], ...]] = [((first, of_line),) if of_line else () for of_line in points]
+    for rule_id, points in given[1:]:
         for place, of_line in enumerate(points):
             if of_line:
                 by_line[place] += ((rule_id, of_line),)
                 totals[place] += of_line
-    for line_id, of_line, rules in zip(names, totals, by_line):  # noqa: B905
+    for line, of_line, rules in zip(bought, totals, by_line):  # noqa: B905
         if rules:
-            lines.append(AwardLine(line_id, of_line, rules))
+            lines.append(AwardLine(line.line_id, of_line, rules))
+    if shipping is not None and by_line[-1]:
+        lines.append(AwardLine(shipping, totals[-1], by_line[-1]))
     return Award(points_class, budget_id, sum(totals), tuple(lines))

@@ -84,11 +84,7 @@ class Sieve:
         days off of a year matter that nobody has published.
         """
         purchase, bases = basket.purchase, basket.bases
-        lines = self._lines(purchase.lines, bases)
-        found = 0
-        for of_line, basis in zip(lines, bases):  # noqa: B905 - dear, and both are by line
-            if basis:
-                found |= of_line
+        found, lines = self._lines(purchase.lines, bases)
         known = None if (day := facts.day) is None else self._days.get(day.day)
         found &= known[1] if known is not None and known[0] is day else self.on(day)
         for of_facts in self._of_facts:
@@ -101,17 +97,25 @@ class Sieve:
             found &= self._of_spend[bisect_right(self._steps, sum(bases))]
         return found, lines
 
-    def _lines(self, bought: Sequence[PurchaseLine], bases: Sequence[int]) -> Sequence[Rules]:
+    def _lines(self, bought: Sequence[PurchaseLine], bases: Sequence[int]) -> tuple[Rules, Sequence[Rules]]:
+        """The rules that count a line that earns, and by line those that count it."""
         if not self._of_lines:
-            return [self._all] * len(bases)
+            return (self._all if any(bases) else 0), [self._all] * len(bases)
         (look,) = self._of_lines
-        found, read, known = [], look.read, look.known
-        for line in bought:
+        read, known = look.read, look.known
+        found, lines = 0, []
+        for line, basis in zip(bought, bases):  # noqa: B905 - dear, and the shipping may be one more
             rules = known.get(read(line))
-            found.append(look.ask(line) if rules is None else rules)
-        if len(bases) > len(found):
-            found.append(self._of_any_line)
-        return found
+            if rules is None:
+                rules = look.ask(line)
+            lines.append(rules)
+            if basis:
+                found |= rules
+        if len(bases) > len(lines):
+            lines.append(self._of_any_line)
+            if bases[-1]:
+                found |= self._of_any_line
+        return found, lines
 
     def on(self, day: DayFacts | None) -> Rules:
         """The rules whose conditions on the day hold: each day is judged once."""
