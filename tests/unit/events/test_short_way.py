@@ -71,6 +71,12 @@ _REPLACED = (
     (b'"source":"', b'"source":"a:b'),
     (b'"lines":[{', b'"lines":[{"earns":true,'),
     (b'"lines":[{', b'"lines":[{"name":null,'),
+    (b'"lines":[{', b'"lines":[{"labels":[],"name":null,'),
+    (b'"lines":[{', b'"lines":[{"later":{"a":1,"a":2},'),
+    (b'"lines":[{', b'"lines":[{"earns":true,"earns":true,'),
+    (b'"lines":[{', b'"lines":[{"later":9999999999999999999,'),
+    (b'"lines":[{', b'"lines":[{"later":1e400,'),
+    (b'"lines":[{', b'"lines":[{"later":' + b"[" * 300 + b"]" * 300 + b","),
     (b'"net_minor":', b'"net_minor":-0,"net_minor":'),
     (b'"net_minor":', b'"net_minor":1'),
     (b'"net_minor":', b'"net_minor":1e2,"x":'),
@@ -96,6 +102,18 @@ def test_what_we_write_is_read_the_short_way() -> None:
     for raw in WRITTEN:
         assert isinstance(read_hot(raw), CloudEvent)
         assert _read(raw, short=True) == _read(raw, short=False)
+
+
+def test_defaults_that_are_written_out_are_read_the_short_way() -> None:
+    for raw in WRITTEN:
+        said = orjson.loads(raw)
+        if said["type"] == PurchaseCompleted.TYPE and "delivered_at" not in said["data"]:
+            full = {"codes": [], "tax_minor": None, **said["data"]}
+            full["lines"] = [{"labels": [], "brand": None, "earns": True, **line} for line in full["lines"]]
+            told = orjson.dumps({**said, "data": full})
+            assert read_hot(told) == read_hot(raw)
+            assert _read(told, short=True) == _read(told, short=False)
+            assert read_hot(told.replace(b'"codes":', b'"codes":[],"codes":', 1)) is None
 
 
 @pytest.mark.parametrize(("old", "new"), _REPLACED)
