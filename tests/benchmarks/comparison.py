@@ -10,10 +10,11 @@ from deploy.local.processes import Say
 from tests.benchmarks import floor, naive, sent_floor
 from tests.benchmarks.events import Size, members_of, moment, purchases
 from tests.benchmarks.floor import FloorRate
+from tests.benchmarks.market import realistic_pack
 from tests.benchmarks.naive import NaiveRate
 from tests.benchmarks.stage import CONSUMING, BenchmarkFailedError, Stage
 from tests.benchmarks.staging import lay_aside
-from tests.benchmarks.throughput import Rate, work_off
+from tests.benchmarks.throughput import MARKET_ROWS, Rate, work_off
 
 RUN, FLOOR = "bench_run", "bench_floor"
 PARTITIONS: Mapping[int, tuple[int, ...]] = {1: (0,), 2: (1, 2)}
@@ -105,18 +106,32 @@ async def compare(stage: Stage, plan: Plan, size: Size, partitions: int, say: Sa
     return compared
 
 
+async def compare_under_rules(stage: Stage, plan: Plan, say: Say) -> Comparison:
+    """Earning on a supermarket's receipts under 20 rules, on two partitions."""
+    members = members_of(PARTITIONS[2], plan.members)
+    await stage.prepare(members, realistic_pack())
+    messages = list(purchases("market", members, plan.events, moment(), plan.seed))
+    await stage.publish(messages)
+    message_bytes = statistics.fmean(len(message.value) for message in messages)
+    say(f"earning, market, 20 rules, 2 partitions: {plan.events} events")
+    compared = await _compare_service(stage, plan, "earning", "market", 2, message_bytes)
+    await stage.drop(RUN, FLOOR)
+    return compared
+
+
 async def _compare_service(
     stage: Stage, plan: Plan, service: str, size: Size, partitions: int, message_bytes: float
 ) -> Comparison:
+    rows = MARKET_ROWS if size == "market" else ()
     # the first run warms caches and gives the floor its rows
-    await work_off(stage, service, await stage.copy(RUN), RUN)
+    await work_off(stage, service, await stage.copy(RUN), RUN, one_row_each=rows)
     staged = await lay_aside(stage, service, RUN, FLOOR)
     await floor.install(stage, staged)
     sent_floors = [await sent_floor.send_all(stage, staged)]
     floors = [await floor.post_all(stage, staged)]
     runs = []
     for _ in range(plan.repetitions):
-        runs.append(await work_off(stage, service, await stage.copy(RUN), RUN))
+        runs.append(await work_off(stage, service, await stage.copy(RUN), RUN, one_row_each=rows))
         floors.append(await floor.post_all(stage, staged))
     sent_floors.append(await sent_floor.send_all(stage, staged))
     floor_on_two = await floor.post_all(stage, staged, connections=2)

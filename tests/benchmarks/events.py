@@ -20,8 +20,8 @@ from shared.events.topics import load_topics
 from shared.runtime.partitioner import partition_of
 from tests.benchmarks.market import receipts
 
-Size: TypeAlias = Literal["small", "basket"]
-SIZES: tuple[Size, ...] = ("small", "basket")
+Size: TypeAlias = Literal["small", "basket", "market"]
+SIZES: tuple[Size, ...] = ("small", "basket")  # of these the fruit shop's own pack makes points
 PURCHASES, PROFILES, GRANTS = PurchaseCompleted.TOPIC, MemberRegistered.TOPIC, "points.grants.v1"
 EVENTS_PER_MEMBER = 10
 # Distinct baskets; more would only take longer to make.
@@ -77,20 +77,12 @@ def purchases(size: Size, members: list[str], number: int, now: datetime, seed: 
     """`number` purchases by the members in turn, all of the last hour, each worth points.
 
     `small` is the prototype's event, 588 bytes on average, one or two lines in turn; `basket` a receipt of the
-    simulated fruit shop, one to six lines.
+    simulated fruit shop, one to six lines; `market` one of the simulated supermarket, one to twelve.
     """
-    baskets = cycle(_small_receipts() if size == "small" else _baskets(seed, now))
+    baskets = cycle(_receipts(size, seed, now))
     for place, member_id, receipt in zip(range(number), cycle(members), baskets, strict=False):
         time = now - timedelta(hours=1) + timedelta(milliseconds=3_600_000 * place // number)
         yield purchase(f"{size}-{seed:x}-{place}", member_id, receipt, time)
-
-
-def market_purchases(members: list[str], number: int, now: datetime, seed: int) -> Iterator[Message]:
-    """The same, as receipts of the simulated supermarket, one to twelve lines."""
-    baskets = cycle([receipt for receipt, _ in receipts(_BASKETS, seed)])
-    for place, member_id, receipt in zip(range(number), cycle(members), baskets, strict=False):
-        time = now - timedelta(hours=1) + timedelta(milliseconds=3_600_000 * place // number)
-        yield purchase(f"market-{seed:x}-{place}", member_id, receipt, time)
 
 
 def purchase(receipt_id: str, member_id: str, receipt: dict[str, Any], time: datetime) -> Message:
@@ -114,6 +106,12 @@ def purchase(receipt_id: str, member_id: str, receipt: dict[str, Any], time: dat
 def small_receipt() -> dict[str, Any]:
     """One line: what the latency is measured with."""
     return _small_receipts()[0]
+
+
+def _receipts(size: Size, seed: int, now: datetime) -> list[dict[str, Any]]:
+    if size == "small":
+        return _small_receipts()
+    return _baskets(seed, now) if size == "basket" else [receipt for receipt, _ in receipts(_BASKETS, seed)]
 
 
 def _small_receipts() -> list[dict[str, Any]]:

@@ -43,8 +43,8 @@ async def install(stage: Stage, staged: Staged) -> None:
     """Make `floor.post`; its SQL is static, so its plans are made once per connection."""
     inserts = "\n".join(f"{table.insert.replace('$1', 'wanted')};" for table in staged.tables)
     spend = (
-        "UPDATE budget_slice AS s SET spent_minor = s.spent_minor + t.spent FROM floor.step AS t "
-        "WHERE t.batch = wanted AND s.partition = t.partition;"
+        "UPDATE budget_slice AS s SET spent_minor = s.spent_minor + t.spent FROM floor.spent AS t "
+        "WHERE t.batch = wanted AND s.budget_id = t.budget_id AND s.partition = t.partition;"
         if staged.service == "earning"
         else ""
     )

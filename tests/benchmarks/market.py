@@ -3,13 +3,23 @@
 import random
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any, Final
 
+from shared.programs.load import load_draft
+from shared.programs.pack import ProgramPack
+
+PACK: Final = Path(__file__).with_name("twenty_rules.yaml")
 FIRST_DAY: Final = date(2026, 1, 1)
 _DAYS: Final = 365
 _STORES = ("hangzhou-west-lake", "hangzhou-binjiang", "shanghai-jing-an", "ningbo-new")
 _CATEGORIES = ("fruit", "vegetables", "dairy", "staples", "household", "snacks", "drinks", "meat")
 _TIERS = (None, None, None, None, None, None, "silver", "silver", "silver", "gold")
+
+
+def realistic_pack() -> ProgramPack:
+    """20 rules with calendars, caps, tiers and two budgets."""
+    return load_draft(PACK.read_text(encoding="utf-8"), PACK.name).pack
 
 
 def articles() -> list[dict[str, Any]]:

@@ -135,11 +135,11 @@ async def _events(admin: "asyncpg.Connection[asyncpg.Record]", staged: Staged, m
     for table in staged.tables:
         columns = ", ".join(table.given)
         places = await admin.fetch(
-            f"SELECT turn, event FROM floor.{table.name} WHERE event < $1 ORDER BY turn, event, place",  # noqa: S608
+            f"SELECT turn, event FROM floor.{table.name} WHERE event < $1 ORDER BY turn, event, nth",  # noqa: S608
             most,
         )
         rows = await admin.fetch(
-            f"SELECT {columns} FROM floor.{table.name} WHERE event < $1 ORDER BY turn, event, place",  # noqa: S608
+            f"SELECT {columns} FROM floor.{table.name} WHERE event < $1 ORDER BY turn, event, nth",  # noqa: S608
             most,
         )
         for place, row in zip(places, rows, strict=True):

@@ -18,10 +18,10 @@ import uvloop
 
 from shared.runtime.process import main as run_service
 from tests.benchmarks.comparison import Plan, grants_of
-from tests.benchmarks.events import market_purchases, members_of, moment, purchases
-from tests.benchmarks.rules import realistic_pack
+from tests.benchmarks.events import members_of, moment, purchases
+from tests.benchmarks.market import realistic_pack
 from tests.benchmarks.stage import PREPARED, Stage
-from tests.benchmarks.throughput import work_off
+from tests.benchmarks.throughput import MARKET_ROWS, work_off
 
 Function: TypeAlias = tuple[str, int, str]
 _TOP = 45
@@ -61,7 +61,7 @@ async def profile_worker(stage: Stage, plan: Plan, profiled: str) -> str:
     service = "earning" if profiled == "rules" else profiled
     if profiled == "rules":
         await stage.prepare(members, realistic_pack())
-        events = await stage.publish(market_purchases(members, plan.events, moment(), plan.seed))
+        events = await stage.publish(purchases("market", members, plan.events, moment(), plan.seed))
     else:
         await stage.prepare(members)
         events = await stage.publish(purchases("small", members, plan.events, moment(), plan.seed))
@@ -70,8 +70,7 @@ async def profile_worker(stage: Stage, plan: Plan, profiled: str) -> str:
     dsns = await stage.copy("bench_run", of=PREPARED)
     file = stage.stack.state_dir / f"{service}.profile"
     module = ("tests.benchmarks.profiled", service, str(file))
-    # with 20 rules a receipt may have a grant of each budget
-    rows = ("inbox", "receipt") if profiled == "rules" else ()
+    rows = MARKET_ROWS if profiled == "rules" else ()
     await work_off(stage, service, dsns, "bench_run", module=module, one_row_each=rows)
     return describe(file, events)
 

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import orjson
 
@@ -20,12 +19,10 @@ from services.earning.domain.returned import NOTHING_RETURNED
 from shared.calendar.chinese import calendar_with
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.events.quick import quick_reader
-from shared.programs.load import load_draft
 from shared.programs.pack import ProgramPack
-from tests.benchmarks.market import receipts
+from tests.benchmarks.market import realistic_pack, receipts
 from tests.benchmarks.report_spine import verdict
 
-PACK = Path(__file__).with_name("twenty_rules.yaml")
 TARGET_US = 0.5
 _NEIGHBOURS = 20
 Judged = tuple[PurchaseCompleted, EarnFacts]
@@ -55,10 +52,6 @@ class RuleCost:
     def more_per_rule_us(self) -> float:
         """What each rule beyond the first adds."""
         return (self.pack_us - self.floor_us) / (self.rules - 1)
-
-
-def realistic_pack() -> ProgramPack:
-    return load_draft(PACK.read_text(encoding="utf-8"), PACK.name).pack
 
 
 def measure_rules(*, number: int, repetitions: int, seed: int) -> RuleCost:

@@ -23,7 +23,8 @@ from tests.benchmarks.usage import Meter
 
 _WARM_SHARE = 0.2
 _SPEND = (
-    "UPDATE budget_slice SET spent_minor = spent_minor + $1 WHERE partition = $2 AND spent_minor + $1 <= reserved_minor"
+    "UPDATE budget_slice SET spent_minor = spent_minor + $1 "
+    "WHERE budget_id = $2 AND partition = $3 AND spent_minor + $1 <= reserved_minor"
 )
 _OFFSET = (
     "UPDATE partition_offset SET next_offset = next_offset + $3, applied = applied + $3 "
@@ -38,12 +39,12 @@ Columns: TypeAlias = Sequence[Sequence[object]]
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """One batch: per table its ready columns."""
+    """One batch: per table its ready columns, and per budget what it spends."""
 
     topic: str
     partition: int
     events: int
-    spent: int
+    spent: Mapping[str, int]
     columns: Mapping[str, Columns]
 
 
@@ -76,17 +77,19 @@ async def _insert(admin: Connection, table: Table) -> str:
 
 
 async def _step(admin: Connection, staged: Staged, batch: int) -> _Step:
-    told = await admin.fetchrow("SELECT topic, partition, events, spent FROM floor.step WHERE batch = $1", batch)
+    told = await admin.fetchrow("SELECT topic, partition, events FROM floor.step WHERE batch = $1", batch)
     assert told is not None
+    spending = await admin.fetch("SELECT budget_id, spent FROM floor.spent WHERE batch = $1 ORDER BY 1", batch)
+    spent = {row["budget_id"]: row["spent"] for row in spending}
     columns: dict[str, Columns] = {}
     for table in staged.tables:
-        order = ", ".join(column for column in table.key if column in table.given) or "place"
+        order = ", ".join(column for column in table.key if column in table.given) or "nth"
         rows = await admin.fetch(
             f"SELECT {', '.join(table.given)} FROM floor.{table.name} WHERE batch = $1 ORDER BY {order}",  # noqa: S608
             batch,
         )
         columns[table.name] = [list(column) for column in zip(*rows, strict=True)]
-    return _Step(told["topic"], told["partition"], told["events"], told["spent"], columns)
+    return _Step(told["topic"], told["partition"], told["events"], spent, columns)
 
 
 async def _send(dsn: str, service: str, inserts: Mapping[str, str], steps: Sequence[_Step]) -> float:
@@ -108,8 +111,8 @@ async def _send(dsn: str, service: str, inserts: Mapping[str, str], steps: Seque
                 for name, columns in step.columns.items():
                     if columns:
                         await prepared[name].fetch(*columns)
-                if step.spent:
-                    await sender.execute(_SPEND, step.spent, step.partition)
+                for budget_id, spent in step.spent.items():
+                    await sender.execute(_SPEND, spent, budget_id, step.partition)
                 await sender.execute(_OFFSET, step.topic, step.partition, step.events)
         return time.perf_counter() - started
     finally:

@@ -11,11 +11,11 @@ from shared.runtime.postgres import Connection
 from tests.benchmarks.stage import INPUT, PREPARED, BenchmarkFailedError, Stage
 
 BATCH_EVENTS = 1000
-# Rows the save changes in place; `floor.post` and the naive way change them too.
-# A member's row too, once: their first order; that the floor is spared.
-_CHANGED_IN_PLACE = {"partition_offset", "budget_slice", "member"}
+# Rows the save changes in place; `floor.post` and the naive way change the first two as well. Members (their first
+# order, a tier's anniversary) and the slices of campaigns that floor is spared.
+_CHANGED_IN_PLACE = {"partition_offset", "budget_slice", "member", "campaign_slice"}
 # Written when a partition is claimed or a slice is fetched: not by a batch.
-_BESIDE = {"partition_owner", "budget"}
+_BESIDE = {"partition_owner", "budget", "campaign_cap"}
 # Written by sweepers, however many batches there are; what it costs counts against the worker alone.
 _SWEPT = {"journal_block", "seal_horizon"}
 
@@ -58,7 +58,7 @@ class Table:
     def insert(self) -> str:
         """Posts one batch's rows, in key order."""
         columns = ", ".join(self.given)
-        order = ", ".join(column for column in self.key if column in self.given) or "place"
+        order = ", ".join(column for column in self.key if column in self.given) or "nth"
         return (
             f"INSERT INTO {self.name} ({columns}) SELECT {columns} FROM floor.{self.name} "  # noqa: S608 - our own schema
             f"WHERE batch = $1 ORDER BY {order}"
@@ -130,13 +130,13 @@ async def _lay_aside(connection: Connection, table: Table, partitions: int) -> N
     await connection.execute(
         f"""
         CREATE UNLOGGED TABLE floor.{table.name} AS
-        SELECT (place - 1) * total / among / {BATCH_EVENTS} * {partitions} + turn AS batch,
-               (place - 1) * total / among AS event, turn, place, {columns}
+        SELECT (nth - 1) * total / among / {BATCH_EVENTS} * {partitions} + turn AS batch,
+               (nth - 1) * total / among AS event, turn, nth, {columns}
           FROM (SELECT t.*, w.total, w.turn,
-                       row_number() OVER (PARTITION BY w.partition ORDER BY w.first, t.tableoid, t.ctid) AS place,
+                       row_number() OVER (PARTITION BY w.partition ORDER BY w.first, t.tableoid, t.ctid) AS nth,
                        count(*) OVER (PARTITION BY w.partition) AS among
                   FROM {table.name} AS t JOIN floor.written AS w ON w.xid = t.xmin::text::bigint) AS numbered
-         ORDER BY 1, place;
+         ORDER BY 1, nth;
         CREATE INDEX ON floor.{table.name} (batch);
         CREATE TABLE floor.before_{table.name} AS
         SELECT t.* FROM {table.name} AS t
@@ -146,16 +146,24 @@ async def _lay_aside(connection: Connection, table: Table, partitions: int) -> N
 
 
 async def _number_batches(connection: Connection, partitions: int, topic: str, *, has_budget: bool) -> None:
-    """floor.step: per batch its partition, its events and what it spends of the partition's budget slice."""
-    spent = "(SELECT sum(s.spent_minor) FROM budget_slice AS s WHERE s.partition = w.partition)" if has_budget else "0"
+    """floor.step: per batch its partition and events; floor.spent: what it spends of the partition's budget slices."""
+    slices = (
+        "budget_slice"
+        if has_budget
+        else "(VALUES (''::text, 0, 0::bigint)) AS none (budget_id, partition, spent_minor)"
+    )
     await connection.execute(
         f"""
         CREATE TABLE floor.step AS
         SELECT number * {partitions} + turn AS batch, '{topic}'::text AS topic, w.partition,
-               least({BATCH_EVENTS}, total - number * {BATCH_EVENTS}) AS events,
-               ({spent} * least({BATCH_EVENTS}, total - number * {BATCH_EVENTS}) / total)::bigint AS spent
+               least({BATCH_EVENTS}, total - number * {BATCH_EVENTS}) AS events, total
           FROM (SELECT DISTINCT partition, total, turn FROM floor.written) AS w,
                generate_series(0, (total - 1) / {BATCH_EVENTS}) AS number;
         ALTER TABLE floor.step ADD PRIMARY KEY (batch);
+        CREATE TABLE floor.spent AS
+        SELECT t.batch, t.partition, s.budget_id, (s.spent_minor * t.events / t.total)::bigint AS spent
+          FROM floor.step AS t JOIN (SELECT budget_id, partition, spent_minor FROM {slices}) AS s USING (partition)
+         WHERE s.spent_minor > 0;
+        CREATE INDEX ON floor.spent (batch);
         """  # noqa: S608 - names of ours
     )

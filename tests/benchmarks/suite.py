@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from deploy.local.processes import Say
 from tests.benchmarks import fraud, machine, notifier, profiled, report, report_spine, slices, till
-from tests.benchmarks.comparison import PARTITIONS, Plan, compare
+from tests.benchmarks.comparison import PARTITIONS, Plan, compare, compare_under_rules
 from tests.benchmarks.events import SIZES
 from tests.benchmarks.latency import measure_latency
 from tests.benchmarks.memory import measure_memory
@@ -13,7 +13,7 @@ from tests.benchmarks.rules import measure_rules, rule_cost_lines
 from tests.benchmarks.stage import Stage, running_stage
 from tests.benchmarks.sustained import measure_sustained
 
-ALL_PARTS = ("rules", "slices", "throughput", "latency", "memory", "fraud", "notification", "till")
+ALL_PARTS = ("rules", "slices", "throughput", "market", "latency", "memory", "fraud", "notification", "till")
 PARTS = (*ALL_PARTS, "small")  # small: of the throughput only the small receipts, the headline
 
 
@@ -33,6 +33,7 @@ async def run(plan: Plan, only: Sequence[str], sustained: int | None, profile: s
                 say(line)
         if "slices" in parts:
             result.slices = await slices.measure_slices(stage, plan, say)
+        await _compare(stage, result, parts, say)
         await _measure(stage, result, parts, say)
         if "till" in parts:
             result.till = await till.measure_till(stage, plan, say)
@@ -45,13 +46,20 @@ async def run(plan: Plan, only: Sequence[str], sustained: int | None, profile: s
     return result
 
 
-async def _measure(stage: Stage, result: Result, parts: Sequence[str], say: Say) -> None:
+async def _compare(stage: Stage, result: Result, parts: Sequence[str], say: Say) -> None:
     if {"throughput", "small"} & set(parts):
         for size in SIZES if "throughput" in parts else SIZES[:1]:
             for partitions in PARTITIONS:
                 result.comparisons += await compare(stage, result.plan, size, partitions, say)
                 for line in report.comparison_lines(result.comparisons[-2:]):
                     say(line)
+    if "market" in parts:
+        result.comparisons.append(await compare_under_rules(stage, result.plan, say))
+        for line in report.comparison_lines(result.comparisons[-1:]):
+            say(line)
+
+
+async def _measure(stage: Stage, result: Result, parts: Sequence[str], say: Say) -> None:
     if "latency" in parts:
         result.latency = await measure_latency(stage, result.plan, say)
         for line in report_spine.latency_lines(result.latency):

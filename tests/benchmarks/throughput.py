@@ -17,6 +17,9 @@ _WARM_SHARE, _LAST_SHARE = 0.2, 0.95
 # What one event leaves behind, for the count of the books: one row each.
 ONE_ROW_EACH = {"earning": ("inbox", "receipt", "issued_grant", "outbox"), "redemption": ("inbox", "lot", "journal")}
 
+# Of the supermarket's: with 20 rules a receipt may have a grant of each budget.
+MARKET_ROWS = ("inbox", "receipt")
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
