@@ -72,8 +72,9 @@ class TierEntry:
         for span, known in self.sums.items():
             if span[0] <= day <= span[1]:
                 self.sums[span] = known.plus(points, money_minor)
-        self.days[day] = self.days.get(day, Progress()).plus(points, money_minor)
-        self.moved[day] = self.moved.get(day, Progress()).plus(points, money_minor)
+        for progress in (self.days, self.moved):
+            before = progress.get(day)
+            progress[day] = Progress(points, money_minor) if before is None else before.plus(points, money_minor)
         if points > 0 or money_minor > 0:
             self.touched.add(day)
         if points < 0 or money_minor < 0:

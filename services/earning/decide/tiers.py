@@ -110,20 +110,21 @@ def _then_tiers(handler: Handler[EarningDesk]) -> Handler[EarningDesk]:
 def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
     """Ends that have come, then what the event added or took away; a tier.changed for each change."""
     event, entry = delivered.required_event, desk.tiers.of(member)
-    touched, lowered = sorted(entry.touched), entry.lowered
+    touched, lowered = entry.touched, entry.lowered
     entry.touched, entry.lowered = set(), False
     version = desk.programs.in_force(member[0], event.time)
     program = None if version is None else desk.compiled[version.program_id, version.version]
     if program is None or program.tiers is None:
         return
     day = program.dates.day(event.time)
-    _end_what_is_due(entry, member, program, day, desk)
+    if entry.standing.holdings:
+        _end_what_is_due(entry, member, program, day, desk)
     count = _count(entry, program.tiers)
     today = _latest_day(entry, program, day)
     before = after = entry.standing
     if lowered:
         after = without_what_came_back(after, program.tiers, today, count)
-    for on in touched if touched == [today] else sorted({*touched, today} if touched else ()):
+    for on in touched if touched == {today} else sorted({*touched, today} if touched else ()):
         if on == today or program.tiers.good_until(on) >= today:
             after = risen(after, program.tiers, on, count)
     at = max(event.time, entry.history[-1][0]) if entry.history else event.time

@@ -6,7 +6,7 @@ A tier is a rank: 0 is none, 1 the lowest level. What counts are sums per busine
 from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -26,6 +26,7 @@ class TierTerms:
     part: Tiers
     ids: tuple[str, ...]
     thresholds: tuple[int, ...]
+    _starts: dict[date, date] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def rank_of(self, tier_id: str | None) -> int:
         """0 for no tier, and for one that this version has not."""
@@ -39,7 +40,13 @@ class TierTerms:
         return bisect_right(self.thresholds, counted)
 
     def window_start(self, day: date) -> date:
-        """The first day of the window that ends on `day`."""
+        """The first day of the window that ends on `day`; remembered, for events come of the same few days."""
+        start = self._starts.get(day)
+        if start is None:
+            start = self._starts[day] = self._window_start(day)
+        return start
+
+    def _window_start(self, day: date) -> date:
         window = self.part.window
         if window.rolling_days is not None:
             return day - timedelta(days=window.rolling_days - 1)

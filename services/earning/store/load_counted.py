@@ -11,7 +11,6 @@ import orjson
 from services.earning.counted import CampaignSlice, Counted, MemberPeriod
 from services.earning.decide.count import period_of
 from services.earning.domain.program import CompiledProgram
-from shared.programs.expiry import business_day
 from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
 
@@ -48,14 +47,15 @@ def periods_of(
     periods = set()
     for delivered in events:
         event = delivered.required_event
-        member_id = getattr(event.data, event.data.MEMBER_FIELD or "", None)
-        program_id = getattr(event.data, "program_id", "")
+        body = event.data
+        member_id = getattr(body, body.MEMBER_FIELD or "", None)
+        program_id = getattr(body, "program_id", "")
         if member_id is None or program_id not in capped:
             continue
         version = programs.in_force(program_id, event.time)
         if version is not None:
             program = compiled[program_id, version.version]
-            day = business_day(event.time, program.zone)
+            day = program.dates.day(event.time)
             for window in program.member_windows:
                 periods.add(MemberPeriod(program_id, member_id, period_of(window, day)))
     return frozenset(periods)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,6 @@ from services.earning.desk import MemberKey, key_of_receipt
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.tiers import Holding, Standing
 from services.earning.tier_book import Progress, TierBook, TierEntry, TierFloor
-from shared.programs.expiry import business_day
 from shared.runtime.batch import Delivered
 
 TIER_COLUMNS = {
@@ -59,7 +59,7 @@ def tier_arguments(
         if program_id not in windows:
             continue
         program, days = windows[program_id]
-        first = business_day(event.time, program.zone) - timedelta(days=days)
+        first = program.dates.day(event.time) - timedelta(days=days)
         member_id = getattr(body, body.MEMBER_FIELD or "", None)
         if member_id is not None:
             key = (program_id, member_id)
@@ -101,15 +101,18 @@ def fill_tiers(book: TierBook, row: Mapping[str, Any], arguments: Mapping[str, A
     book.loaded = loaded
 
 
+_date = lru_cache(maxsize=4096)(date.fromisoformat)  # members' days are the same few
+
+
 def _entry(stored: Mapping[str, Any] | None, days: Sequence[Any], history: Sequence[Any]) -> TierEntry:
     entry = TierEntry(
-        days={date.fromisoformat(day): Progress(points, money) for day, points, money in days},
+        days={_date(day): Progress(points, money) for day, points, money in days},
         history=[(datetime.fromisoformat(since), tier) for since, tier in history],
     )
     entry.latest = max(entry.days, default=date.min)
     if stored is not None:
         holdings = tuple(
-            Holding(tier_id, date.fromisoformat(reached), date.fromisoformat(until), counted)
+            Holding(tier_id, _date(reached), _date(until), counted)
             for tier_id, reached, until, counted in stored["holdings"]
         )
         entry.standing = Standing(holdings, stored["in_grace"])
