@@ -14,7 +14,7 @@ from asyncpg.pgproto import pgproto
 
 from services.earning.counted import CapUse, Counted
 from services.earning.deeds import DropEntry, ReferralEntry, RewardEntry, key_of_drop, key_of_referral
-from services.earning.domain.facts import EarnFacts
+from services.earning.domain.facts import UNLISTED, EarnFacts
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.refund import BoughtLine, Claim
 from services.earning.domain.returned import Returned
@@ -126,7 +126,7 @@ class ReceiptEntry(msgspec.Struct):
     outcome: str = "awaited"
     code: str | None = None
     rule_version: int | None = None
-    facts: EarnFacts = msgspec.field(default_factory=EarnFacts)
+    facts: EarnFacts = UNLISTED
     purchase: PurchaseCompleted | None = None
     purchase_json: str | None = None  # the same as it is stored
     returned_points_minor: int = 0

@@ -1,9 +1,8 @@
 """What budget slices cost: earning's batches with real slices, and with one so large that it is never fetched again.
 
 Two copies of one prepared database take the same purchases batch by batch, in turn, by the worker's own load, decide
-and save in the measuring process, without Kafka. A slice is fetched before it runs short, and a batch that outgrows it
-is decided again: that is the price. How often it is paid follows from how long the budget lasts, so two budgets are
-measured.
+and save in the measuring process, without Kafka. A batch that outgrows its slice fetches more before it is saved: that
+is the price. How often it is paid follows from how long the budget lasts, so two budgets are measured.
 """
 
 import asyncio

@@ -43,8 +43,12 @@ class Bug:
         return texts
 
 
+def _number(path: Path) -> int:
+    return int(path.name.partition("-")[0])
+
+
 def read_bugs() -> list[Bug]:
-    return [read_bug(path) for path in sorted(PATCHES.glob("*.patch"))]
+    return [read_bug(path) for path in sorted(PATCHES.glob("*.patch"), key=_number)]
 
 
 def read_bug(path: Path) -> Bug:
