@@ -136,7 +136,7 @@ async def _compare_service(
     sent_floors.append(await sent_floor.send_all(stage, staged))
     floor_on_two = await floor.post_all(stage, staged, connections=2)
     floor_us = await floor.breakdown(stage, staged)
-    simple = size == "small" and partitions == 1
+    is_simple = size == "small"
     return Comparison(
         service=service,
         size=size,
@@ -152,7 +152,7 @@ async def _compare_service(
         load_average=os.getloadavg()[0],
         naive={
             number: await naive.post_for(stage, staged, number, plan.naive_seconds)
-            for number in (NAIVE_CONNECTIONS if simple else ())
+            for number in (NAIVE_CONNECTIONS if is_simple else ())
         },
     )
 

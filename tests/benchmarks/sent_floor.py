@@ -52,8 +52,9 @@ async def send_all(stage: Stage, staged: Staged) -> FloorRate:
     """Empty the tables, then send every batch, one after the other; the steady part counts."""
     async with stage.admin(staged.database) as admin:
         await empty(admin, staged)
-        inserts = {table.name: await _insert(admin, table) for table in staged.tables}
-        steps = [await _step(admin, staged, number) for number in range(staged.batches)]
+        types = {table.name: await _types(admin, table) for table in staged.tables}
+        inserts = {table.name: _insert(table, types[table.name]) for table in staged.tables}
+        steps = [await _step(admin, staged, types, number) for number in range(staged.batches)]
         meter = Meter({}, stage.stack.pids.get("postgresql"))
         warm = int(staged.batches * _WARM_SHARE)
         dsn = stage.admin_dsn(staged.database)
@@ -66,17 +67,24 @@ async def send_all(stage: Stage, staged: Staged) -> FloorRate:
     return FloorRate(events / seconds, used.postgres() * 1e6 / events, used.wal / events)
 
 
-async def _insert(admin: Connection, table: Table) -> str:
-    """One array parameter a column; JSON travels as text."""
-    types = {row["name"]: row["type"] for row in await admin.fetch(_TYPES, table.name)}
-    sent = ["text" if types[name] in ("json", "account") else types[name] for name in table.given]
+async def _types(admin: Connection, table: Table) -> Mapping[str, str]:
+    return {row["name"]: row["type"] for row in await admin.fetch(_TYPES, table.name)}
+
+
+def _insert(table: Table, types: Mapping[str, str]) -> str:
+    """One array parameter a column; JSON and arrays travel as text, for unnest would take these apart."""
+    sent = ["text" if _is_text(types[name]) else types[name] for name in table.given]
     arrays = ", ".join(f"${place}::{type_}[]" for place, type_ in enumerate(sent, 1))
     columns = ", ".join(table.given)
     values = ", ".join(f"{name}::{types[name]}" for name in table.given)
     return f"INSERT INTO {table.name} ({columns}) SELECT {values} FROM unnest({arrays}) AS t ({columns})"  # noqa: S608
 
 
-async def _step(admin: Connection, staged: Staged, batch: int) -> _Step:
+def _is_text(type_: str) -> bool:
+    return type_ in ("json", "account") or type_.endswith("[]")
+
+
+async def _step(admin: Connection, staged: Staged, types: Mapping[str, Mapping[str, str]], batch: int) -> _Step:
     told = await admin.fetchrow("SELECT topic, partition, events FROM floor.step WHERE batch = $1", batch)
     assert told is not None
     spending = await admin.fetch("SELECT budget_id, spent FROM floor.spent WHERE batch = $1 ORDER BY 1", batch)
@@ -84,8 +92,9 @@ async def _step(admin: Connection, staged: Staged, batch: int) -> _Step:
     columns: dict[str, Columns] = {}
     for table in staged.tables:
         order = ", ".join(column for column in table.key if column in table.given) or "nth"
+        given = ", ".join(f"{name}::text" if _is_text(types[table.name][name]) else name for name in table.given)
         rows = await admin.fetch(
-            f"SELECT {', '.join(table.given)} FROM floor.{table.name} WHERE batch = $1 ORDER BY {order}",  # noqa: S608
+            f"SELECT {given} FROM floor.{table.name} WHERE batch = $1 ORDER BY {order}",  # noqa: S608
             batch,
         )
         columns[table.name] = [list(column) for column in zip(*rows, strict=True)]

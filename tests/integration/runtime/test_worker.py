@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.runtime.batch import Desk
 from shared.runtime.program_feed import ProgramFeed
@@ -79,6 +80,38 @@ async def test_a_broken_client_is_replaced(
         await send("second")
         await applied(2)
         assert worker._consumer._coordinator is not coordinator
+
+
+async def test_only_the_books_say_where_to_go_on(ledger: Ledger, fresh_topics: str, unique: str) -> None:
+    """Whatever the group has committed in Kafka: it may run ahead of the books by all that a worker had in hand."""
+    name = f"worker-{unique}"
+
+    async def send(event_id: str) -> TopicPartition:
+        async with producer(fresh_topics) as till:
+            told = record(event_id)
+            sent = await till.send_and_wait(TOPIC, told.value, key=told.key, headers=list(told.headers))
+        return TopicPartition(TOPIC, sent.partition)
+
+    async def applied(events: int) -> None:
+        async def there() -> bool:
+            return await ledger.count("inbox") == events
+
+        await eventually(f"inbox of {events}", there, seconds=30)
+
+    async with working(ledger, fresh_topics, name):
+        await send("first")
+        await applied(1)
+    place = await send("second")
+    other = AIOKafkaConsumer(bootstrap_servers=fresh_topics, group_id=name, enable_auto_commit=False)
+    await other.start()
+    try:
+        other.assign([place])
+        await other.commit({place: 2})
+    finally:
+        await other.stop()
+    async with working(ledger, fresh_topics, name):
+        await send("third")
+        await applied(3)
 
 
 async def test_a_release_with_another_input_topic_starts_at_once_after_the_old_one(
