@@ -31,14 +31,14 @@ MAX_REQUEST_BYTES = 2 * 1024 * 1024 + FAILURE_HEADERS_BYTES
 # a round goes out in few requests: each is a turn of an event loop that batches keep busy (default: 16 KiB)
 _BATCH_BYTES = 256 * 1024
 _RELAY_LOCK = 0x72656C61
-_READ = """
+READ = """
 SELECT id, aggregatetype, aggregateid, payload, headers FROM outbox AS o
  WHERE aggregatetype <> ALL($2::text[])
    AND NOT EXISTS (SELECT FROM unnest($3::text[], $4::bytea[]) AS held (topic, record_key)
                     WHERE held.topic = o.aggregatetype AND held.record_key IS NOT DISTINCT FROM o.aggregateid)
  ORDER BY id LIMIT $1
 """
-_DELETE = """
+DELETE = """
 WITH gone AS (DELETE FROM outbox WHERE id = ANY($1::bigint[]))
 INSERT INTO relay_progress AS p (topic, partition, acknowledged_offset, published)
 SELECT topic, partition, max(acknowledged), count(*)
@@ -61,6 +61,25 @@ class ProducerSpentError(Exception):
     """Kafka refused a row: the producer's numbering has a hole now, so it gives way to a new one."""
 
 
+async def connect_relay(settings: Settings) -> "asyncpg.Connection[asyncpg.Record]":
+    """The relay's own session: it holds the lock, and its plans are an index's whatever the outbox once held.
+
+    A vacuum that found few rows makes it look cheap to read them all; rows that then heap up make each look dearer,
+    until the relay falls behind for good.
+    """
+    return await asyncpg.connect(
+        settings.database.get_secret_value(),
+        server_settings={
+            "application_name": "greenpoints relay",
+            "plan_cache_mode": "force_generic_plan",
+            "jit": "off",
+            "enable_seqscan": "off",
+            # a relay that is frozen or cut off gives the lock up; awake it asks all the time
+            "idle_session_timeout": str(3 * settings.session_milliseconds),
+        },
+    )
+
+
 class Relay:
     """Publishes one schema's outbox while it holds the schema's relay lock."""
 
@@ -77,11 +96,7 @@ class Relay:
         while True:
             before = self._published
             try:
-                connection = await asyncpg.connect(
-                    self._settings.database.get_secret_value(),
-                    # a relay that is frozen or cut off gives the lock up; awake it asks all the time
-                    server_settings={"idle_session_timeout": str(3 * self._settings.session_milliseconds)},
-                )
+                connection = await connect_relay(self._settings)
                 try:
                     await self._elected(connection)
                     while True:
@@ -141,7 +156,7 @@ class Relay:
         missing = [topic for topic, asked in self._topics.items() if not asked.done()]
         held = [place for place, (until, _) in self._held.items() if until > now]
         return await connection.fetch(
-            _READ, self._settings.relay_rows, missing, [topic for topic, _ in held], [key for _, key in held]
+            READ, self._settings.relay_rows, missing, [topic for topic, _ in held], [key for _, key in held]
         )
 
     async def _publish(
@@ -189,7 +204,7 @@ class Relay:
         if not done:
             return
         await connection.execute(
-            _DELETE,
+            DELETE,
             [row_id for row_id, _ in done],
             [metadata.topic for _, metadata in done],
             [metadata.partition for _, metadata in done],

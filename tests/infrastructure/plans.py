@@ -2,7 +2,7 @@
 
 import re
 
-from shared.runtime.postgres import Pool
+from shared.runtime.postgres import Connection, Pool
 
 
 async def analyze_all(pool: Pool) -> None:
@@ -13,8 +13,14 @@ async def analyze_all(pool: Pool) -> None:
 
 async def plan_of(pool: Pool, sql: str) -> str:
     """The generic plan, as the service's connections make it."""
+    async with pool.acquire() as connection:
+        return await plan_on(connection, sql)
+
+
+async def plan_on(connection: Connection, sql: str) -> str:
+    """The generic plan, as this connection makes it."""
     parameters = max([0, *(int(number) for number in re.findall(r"\$(\d+)", sql))])
-    async with pool.acquire() as connection, connection.transaction():
+    async with connection.transaction():
         await connection.execute(f"PREPARE planned AS {sql}")
         given = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
         rows = await connection.fetch(f"EXPLAIN EXECUTE planned{given}")

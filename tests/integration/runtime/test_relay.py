@@ -12,8 +12,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from shared.runtime.batch import Outgoing
 from shared.runtime.dead_letters import INSERT_OUTBOX
 from shared.runtime.ledger import outbox_arguments
-from shared.runtime.relay import MAX_REQUEST_BYTES, Relay
+from shared.runtime.relay import DELETE, MAX_REQUEST_BYTES, READ, Relay, connect_relay
 from tests.infrastructure.fixtures import Database
+from tests.infrastructure.plans import plan_on
 from tests.infrastructure.services import eventually
 from tests.integration.runtime.harness import Ledger, batch, raw, started
 
@@ -80,6 +81,20 @@ async def test_rows_leave_in_order_per_key_and_only_after_the_acknowledgement(re
     acknowledged = await relayed.running.pool.fetch("SELECT partition, acknowledged_offset FROM relay_progress")
     last = {record.partition: record.offset for record in records}
     assert {line["partition"]: line["acknowledged_offset"] for line in acknowledged} == last
+
+
+@pytest.mark.parametrize("sql", [READ, DELETE])
+async def test_it_finds_rows_by_the_index_whatever_a_vacuum_saw(relayed: Ledger, sql: str) -> None:
+    """To read all of a thousand rows is cheap; the plan is still the same when a million wait."""
+    await put(relayed, *(row(f"k{number}", bytes(500)) for number in range(1_000)))
+    await relayed.running.pool.execute("VACUUM ANALYZE outbox")
+    connection = await connect_relay(relayed.running.settings)
+    try:
+        plan = await plan_on(connection, sql)
+    finally:
+        await connection.close()
+    assert "outbox_pkey" in plan, plan
+    assert "Seq Scan on outbox" not in plan, plan
 
 
 async def test_a_row_that_becomes_visible_late_is_published(relayed: Ledger) -> None:
