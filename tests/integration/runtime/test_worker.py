@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import CommitFailedError
 
 from shared.runtime.batch import Desk
 from shared.runtime.program_feed import ProgramFeed
@@ -101,17 +102,27 @@ async def test_only_the_books_say_where_to_go_on(ledger: Ledger, fresh_topics: s
     async with working(ledger, fresh_topics, name):
         await send("first")
         await applied(1)
-    place = await send("second")
-    other = AIOKafkaConsumer(bootstrap_servers=fresh_topics, group_id=name, enable_auto_commit=False)
-    await other.start()
-    try:
-        other.assign([place])
-        await other.commit({place: 2})
-    finally:
-        await other.stop()
+    await _commit(fresh_topics, name, await send("second"), 2)
     async with working(ledger, fresh_topics, name):
         await send("third")
         await applied(3)
+
+
+async def _commit(kafka: str, group: str, place: TopicPartition, offset: int) -> None:
+    """In the group's name, as soon as it has no member any more."""
+    other = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=group, enable_auto_commit=False)
+    await other.start()
+    try:
+        other.assign([place])
+
+        async def committed() -> bool:
+            with contextlib.suppress(CommitFailedError):
+                await other.commit({place: offset})
+            return bool(await other.committed(place) == offset)
+
+        await eventually(f"offset {offset} of {place}", committed, seconds=30)
+    finally:
+        await other.stop()
 
 
 async def test_a_release_with_another_input_topic_starts_at_once_after_the_old_one(
