@@ -10,7 +10,7 @@ from services.earning.domain.basket import Basket, shipping_line_id
 from services.earning.domain.evaluate import evaluate
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.multiply import Given
-from services.earning.domain.program import CompiledProgram
+from services.earning.domain.program import CompiledProgram, PlainGroup
 from services.earning.domain.returned import Returned
 from services.earning.domain.why import why
 from shared.events.fields import PointsClass
@@ -65,19 +65,33 @@ def earn(
         given = evaluate(basket_of(purchase, returned, program), facts, program, only_rules)
         return awards_of(purchase, given)
     bases = line_bases(purchase, returned, program.tax_excluded)
-    awards = []
-    for group in program.plain:
-        of_group = []
-        for rule_id, rate in group.rules:
+    return _of_plain_rates(purchase, bases, program.plain, only_rules)
+
+
+def _of_plain_rates(
+    purchase: PurchaseCompleted,
+    bases: Sequence[int],
+    groups: Sequence[PlainGroup],
+    only_rules: AbstractSet[str] | None,
+) -> tuple[Award, ...]:
+    """Groups are in the order of the first rule that may give, awards in that of the first that did."""
+    awards: dict[int, Award] = {}  # by the place of that rule
+    for group in groups:
+        first = 0
+        of_group: list[tuple[str, Sequence[int]]] = []
+        for place, rule_id, rate in group.rules:
             if only_rules is None or rule_id in only_rules:
                 points = rate(purchase, bases)
                 if points:
+                    first = first if of_group else place
                     of_group.append((rule_id, points))
         if of_group:
             award = _award(purchase.lines, None, group.points_class, group.budget_id, of_group)
             if award.points:
-                awards.append(award)
-    return tuple(awards)
+                awards[first] = award
+    if len(awards) > 1:
+        return tuple(awards[first] for first in sorted(awards))
+    return tuple(awards.values())
 
 
 def basket_of(purchase: PurchaseCompleted, returned: Returned, program: CompiledProgram) -> Basket:

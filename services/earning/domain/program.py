@@ -36,11 +36,11 @@ from shared.programs.rules import (
 
 @dataclass(frozen=True, slots=True)
 class PlainGroup:
-    """Rate rules that pay into one award: same class, same budget, in order of evaluation."""
+    """Rate rules that pay into one award: same class, same budget, each with its place in the order of evaluation."""
 
     points_class: PointsClass
     budget_id: str
-    rules: tuple[tuple[str, PlainRate], ...]
+    rules: tuple[tuple[int, str, PlainRate], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +177,13 @@ def _caps(rules: Iterable[Asking]) -> dict[str, tuple[Cap, ...]]:
 def _plain(rules: tuple[CompiledRule, ...], pack: ProgramPack) -> tuple[PlainGroup, ...] | None:
     if pack.basis.shipping_earns:
         return None
-    grouped: dict[tuple[PointsClass, str], list[tuple[str, PlainRate]]] = {}
+    grouped: dict[tuple[PointsClass, str], list[tuple[int, str, PlainRate]]] = {}
     for compiled in rules:
         rule = compiled.rule
         if not isinstance(rule, RateRule) or _meets_others(rule):
             return None
         of_award = grouped.setdefault((rule.points_class, rule.budget_id), [])
-        of_award.append((rule.rule_id, compile_plain_rate(rule)))
+        of_award.append((compiled.place, rule.rule_id, compile_plain_rate(rule)))
     return tuple(PlainGroup(*key, tuple(of_award)) for key, of_award in grouped.items())
 
 

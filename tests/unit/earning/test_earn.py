@@ -118,6 +118,17 @@ def test_one_award_per_class_and_budget_and_rules_add_up() -> None:
     )
 
 
+def test_awards_come_in_the_order_of_the_first_rule_that_gave_something() -> None:
+    judged_by = program(
+        RateRule(rule_id="a", budget_id="marketing", points=1, per_minor=10**9),
+        RateRule(rule_id="b", budget_id="green", points=2, per_minor=100, points_class="PROMO"),
+        RateRule(rule_id="c", budget_id="marketing", points=1, per_minor=100),
+    )
+    awards = earn(purchase(line(5_000)), NOTHING_RETURNED, FACTS, judged_by)
+    told: Any = explain(purchase(line(5_000)), NOTHING_RETURNED, FACTS, judged_by)
+    assert [award.points for award in awards] == [100, 50] == [award["points"] for award in told["awards"]]
+
+
 def test_other_currency_other_merchant_and_listed_members_earn_nothing() -> None:
     receipt = purchase(line(5_000))
     assert points(receipt, program(merchants=("m-1",))) == 50
