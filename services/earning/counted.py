@@ -3,19 +3,14 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 CampaignKey = tuple[str, str]  # program id, rule id
 CapUse = tuple[str, str]  # rule id, period
 LIFETIME, CAMPAIGN = "lifetime", "campaign"
 
 
-class MemberPeriod(NamedTuple):
-    """A member's day, month or lifetime: counters are loaded by it."""
-
-    program_id: str
-    member_id: str
-    period: str
+MemberPeriod = tuple[str, str, str]
+"""Program id, member id, and the day, month or lifetime: counters are loaded by it."""
 
 
 @dataclass(slots=True)

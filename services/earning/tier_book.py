@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from services.earning.domain.tiers import NO_TIER, Reason, Standing
 
 Member = tuple[str, str]
@@ -41,8 +43,7 @@ class TierFloor(NamedTuple):
     since: datetime
 
 
-@dataclass(slots=True)
-class TierEntry:
+class TierEntry(msgspec.Struct):
     """A member's standing by what counts, its floor, what counted per day, and when the tier changed.
 
     `history` is (instant, tier from then on), in order. `moved` is what this batch added to days, `touched` the days
@@ -52,15 +53,15 @@ class TierEntry:
     standing: Standing = NO_TIER
     floor: TierFloor | None = None
     due_at: datetime | None = None
-    days: dict[date, Progress] = field(default_factory=dict)
-    history: list[tuple[datetime, str | None]] = field(default_factory=list)
-    moved: dict[date, Progress] = field(default_factory=dict)
-    changes: list[TierChange] = field(default_factory=list)
-    touched: set[date] = field(default_factory=set)
+    days: dict[date, Progress] = msgspec.field(default_factory=dict)
+    history: list[tuple[datetime, str | None]] = msgspec.field(default_factory=list)
+    moved: dict[date, Progress] = msgspec.field(default_factory=dict)
+    changes: list[TierChange] = msgspec.field(default_factory=list)
+    touched: set[date] = msgspec.field(default_factory=set)
     lowered: bool = False
     changed: bool = False
     latest: date = date.min  # that anything is known of
-    sums: dict[tuple[date, date], Progress] = field(default_factory=dict)
+    sums: dict[tuple[date, date], Progress] = msgspec.field(default_factory=dict)
 
     @property
     def tier_id(self) -> str | None:
@@ -84,9 +85,12 @@ class TierEntry:
         """Of the days from `first` to `last`, both inside."""
         known = self.sums.get((first, last))
         if known is None:
-            within = [progress for day, progress in self.days.items() if first <= day <= last]
-            known = Progress(sum(points for points, _ in within), sum(money for _, money in within))
-            self.sums[first, last] = known
+            points = money_minor = 0
+            for day, progress in self.days.items():
+                if first <= day <= last:
+                    points += progress[0]
+                    money_minor += progress[1]
+            known = self.sums[first, last] = Progress(points, money_minor)
         return known.points if what == "points" else known.money_minor
 
 

@@ -5,7 +5,7 @@ the parameters once, at import.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -68,6 +68,14 @@ def gated_statement(gate: Sequence[Part], parts: Sequence[Part]) -> Compiled:
         if part.expects
     )
     return compile_sql(f"WITH {ctes}\nSELECT (SELECT count(*) FROM gate) AS open{demands}")  # noqa: S608
+
+
+def ids_as_text(ids: Iterable[str]) -> str:
+    """A column of ids as one parameter, for SQL `ids(:name)`: an array takes the driver ten times as long.
+
+    No id holds U+001F, and none is empty.
+    """
+    return "\x1f".join(ids)
 
 
 def microseconds(instant: datetime) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
-from services.earning.counted import CAMPAIGN, LIFETIME, CampaignSlice, CapUse, MemberPeriod
+from services.earning.counted import CAMPAIGN, LIFETIME, CampaignSlice, CapUse
 from services.earning.decide.book_claw_back import granted_of
 from services.earning.desk import EarningDesk, GrantEntry, ReceiptEntry
 from services.earning.domain.asked import FactsAsked
@@ -64,7 +64,7 @@ def _used_in(
     day = program.dates.day(time)
     counters = desk.counted.members
     return {
-        window: counters.used_in(MemberPeriod(program.program_id, member_id, period_of(window, day)))
+        window: counters.used_in((program.program_id, member_id, period_of(window, day)))
         for window in program.member_windows
     }
 
@@ -141,7 +141,7 @@ def _move(desk: EarningDesk, program_id: str, member_id: str, use: CapUse, point
             )
         campaign.used += points
     else:
-        desk.counted.members.move(MemberPeriod(program_id, member_id, period), rule_id, points)
+        desk.counted.members.move((program_id, member_id, period), rule_id, points)
 
 
 def _campaign(desk: EarningDesk, program: CompiledProgram, rule_id: str, points: int) -> CampaignSlice:

@@ -1,8 +1,9 @@
 """Steps that sign-ups, birthdays and activities share: the facts they are judged by, and what they are given."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from services.earning.decide.count import left_for, note_used
 from services.earning.decide.decline import grant_source, tell_declined

@@ -1,7 +1,8 @@
 """The reward for joining: once per member and program, as soon as the member's phone is verified (C01)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from services.earning.decide.count import left_for
 from services.earning.decide.decline import tell_declined

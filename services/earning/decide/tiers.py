@@ -5,6 +5,7 @@ tier held before it. An end of validity that has come is judged first, whichever
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
@@ -121,6 +122,8 @@ def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
         _end_what_is_due(entry, member, program, day, desk)
     count = _count(entry, program.tiers)
     today = _latest_day(entry, program, day)
+    if not entry.history and entry.floor is None and not _reaches(touched, today, program.tiers, count):
+        return  # nearly every event: no tier before, none now
     before = after = entry.standing
     if lowered:
         after = without_what_came_back(after, program.tiers, today, count)
@@ -142,6 +145,14 @@ def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
         )
         _change(entry, member, program, after, at, told, desk)
     _set_due(entry, program)
+
+
+def _reaches(touched: AbstractSet[date], today: date, terms: TierTerms, count: Count) -> bool:
+    """Whether what was earned on these days comes to a tier, by any of them or by today."""
+    for on in touched if touched == {today} else {*touched, today} if touched else ():
+        if terms.rank_at(count(on)):
+            return True
+    return False
 
 
 def _latest_day(entry: TierEntry, program: CompiledProgram, day: date) -> date:

@@ -1,9 +1,10 @@
 """What an earning decision read besides the receipt and the program; stored with it, so it can be recomputed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Self, cast
+
+import msgspec
 
 from shared.calendar.day_facts import DayFacts
 from shared.programs.rules import CapWindow
@@ -17,8 +18,7 @@ Counter = tuple[str, CapWindow]
 NOTHING_USED: Mapping[Counter, int] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class EarnFacts:
+class EarnFacts(msgspec.Struct, frozen=True):
     """All as of the event, as it was handled; only what the program asks for is filled in (FactsAsked).
 
     `listed`: the member was a listed party (C27), and so earns nothing. `day` and `minute` (since midnight) are those
@@ -34,7 +34,12 @@ class EarnFacts:
     birthday: bool = False
     tier: str | None = None
     segments: frozenset[str] = frozenset()
-    left: Mapping[Counter, int] = field(default_factory=lambda: NOTHING_USED, hash=False)
+    left: Mapping[Counter, int] = msgspec.field(default_factory=lambda: NOTHING_USED)
+
+    def __hash__(self) -> int:
+        """Of all but what is left of counters, which has no hash."""
+        said = (self.listed, self.day, self.calendar, self.minute, self.first_order, self.birthday, self.tier)
+        return hash((*said, self.segments))
 
     def to_json(self) -> dict[str, object]:
         """Only what says something, for every receipt keeps it."""

@@ -1,7 +1,8 @@
 """`purchase.completed`: a receipt earns under the rule version of its own time, once."""
 
-from dataclasses import replace
 from typing import NamedTuple, cast
+
+from msgspec.structs import replace
 
 from services.earning.decide.count import left_for, note_used
 from services.earning.decide.decline import decide, tell_declined

@@ -10,7 +10,7 @@ from services.earning.store.campaign import CAMPAIGNS
 from services.earning.store.escrow import Escrow, Key, call_back_slices, fetch_slice
 from services.earning.store.load import LOAD, fill_desk
 from services.earning.store.load_counted import counted_arguments, fill_counted, periods_of
-from services.earning.store.load_tiers import fill_tiers, tier_arguments
+from services.earning.store.load_tiers import fill_tiers, tier_arguments, tiers_asked
 from services.earning.store.save import save_arguments
 from services.earning.store.save_statement import SAVE
 from services.earning.store.touched import load_arguments
@@ -44,8 +44,8 @@ class EarningBooks:
             **load_arguments(partition, events, programs),
             **counted_arguments(events, periods, desk.compiled),
         }
-        tiers = tier_arguments(events, desk.compiled)
-        row = await connection.fetchrow(LOAD.sql, *LOAD.arguments({**arguments, **tiers}))
+        tiers = tiers_asked(events, desk.compiled)
+        row = await connection.fetchrow(LOAD.sql, *LOAD.arguments({**arguments, **tier_arguments(tiers)}))
         if row is None:
             raise RuntimeError("The load answered no row; its statement always yields one.")
         fill_desk(desk, dict(row))

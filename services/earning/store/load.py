@@ -36,7 +36,7 @@ LOAD = load_statement(
             SELECT json_agg(json_build_array(m.program_id, m.member_id, m.registered_at, m.phone_verified,
                                              m.listed_party, m.first_order, m.birth_month_day, m.organisation_id,
                                              m.segments, m.closed_at, m.referral))
-              FROM (SELECT * FROM unnest(:member_program::text[], :member_id::text[])
+              FROM (SELECT * FROM unnest(ids(:member_program), ids(:member_id))
                      UNION ALL -- whose receipt is named without its member: what comes back may end a referral
                     SELECT r.program_id, r.member_id
                       FROM unnest(:receipt_alone::uuid[]) AS k (receipt_key),
@@ -102,7 +102,7 @@ LOAD = load_statement(
         """,
         "claims_by_sku": """
             SELECT json_agg(c)
-              FROM unnest(:member_program::text[], :member_id::text[]) AS k (program_id, member_id),
+              FROM unnest(ids(:member_program), ids(:member_id)) AS k (program_id, member_id),
                    LATERAL (SELECT * FROM open_claim
                              WHERE state = 'open' AND receipt_key IS NULL
                                AND program_id = k.program_id AND member_id = k.member_id OFFSET 0) AS c
@@ -122,7 +122,7 @@ LOAD = load_statement(
         """,
         "under_way": """
             SELECT json_agg(json_build_array(w.program_id, w.member_id))
-              FROM (SELECT * FROM unnest(:member_program::text[], :member_id::text[])
+              FROM (SELECT * FROM unnest(ids(:member_program), ids(:member_id))
                      UNION
                     SELECT r.program_id, r.member_id
                       FROM unnest(:receipt_alone::uuid[]) AS k (receipt_key),

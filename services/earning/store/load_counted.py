@@ -13,11 +13,12 @@ from services.earning.decide.count import period_of
 from services.earning.domain.program import CompiledProgram
 from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
+from shared.runtime.statement import ids_as_text
 
 COUNTED_COLUMNS = {
     "counters": """
         SELECT json_agg(c)
-          FROM unnest(:counter_program::text[], :counter_member::text[], :counter_period::text[])
+          FROM unnest(ids(:counter_program), ids(:counter_member), ids(:counter_period))
                AS k (program_id, member_id, period),
                LATERAL (SELECT * FROM member_counter
                          WHERE program_id = k.program_id AND member_id = k.member_id AND period = k.period
@@ -57,7 +58,7 @@ def periods_of(
             program = compiled[program_id, version.version]
             day = program.dates.day(event.time)
             for window in program.member_windows:
-                periods.add(MemberPeriod(program_id, member_id, period_of(window, day)))
+                periods.add((program_id, member_id, period_of(window, day)))
     return frozenset(periods)
 
 
@@ -70,9 +71,9 @@ def counted_arguments(
     with_campaigns = {program.program_id for program in compiled.values() if program.campaigns}
     touched = {getattr(delivered.required_event.data, "program_id", "") for delivered in events}
     return {
-        "counter_program": [period.program_id for period in periods],
-        "counter_member": [period.member_id for period in periods],
-        "counter_period": [period.period for period in periods],
+        "counter_program": ids_as_text(program_id for program_id, _, _ in periods),
+        "counter_member": ids_as_text(member_id for _, member_id, _ in periods),
+        "counter_period": ids_as_text(period for _, _, period in periods),
         "campaign_programs": sorted(with_campaigns & touched),
     }
 
@@ -81,7 +82,7 @@ def fill_counted(counted: Counted, row: Mapping[str, Any], periods: frozenset[Me
     """Put the loaded counters and slices on the desk."""
     counted.members.loaded = periods
     for stored in orjson.loads(row["counters"] or "[]"):
-        period = MemberPeriod(stored["program_id"], stored["member_id"], stored["period"])
+        period = (stored["program_id"], stored["member_id"], stored["period"])
         counted.members.used.setdefault(period, {})[stored["rule_id"]] = stored["used"]
     for program_id, rule_id, points, own, elsewhere in orjson.loads(row["campaigns"] or "[]"):
         counted.campaigns[program_id, rule_id] = CampaignSlice(points, own, elsewhere)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -13,6 +13,7 @@ from services.earning.domain.program import CompiledProgram
 from services.earning.domain.tiers import Holding, Standing
 from services.earning.tier_book import Progress, TierBook, TierEntry, TierFloor
 from shared.runtime.batch import Delivered
+from shared.runtime.statement import ids_as_text
 
 TIER_COLUMNS = {
     # From the first day that any window may reach back to: of the event, or of the day a tier was reached on.
@@ -28,7 +29,7 @@ TIER_COLUMNS = {
                                  FROM tier_change AS c
                                 WHERE c.program_id = k.program_id AND c.member_id = k.member_id)))
           FROM (SELECT program_id, member_id, min(first_day) AS first_day, max(window_days) AS window_days
-                  FROM (SELECT * FROM unnest(:tier_program::text[], :tier_member::text[], :tier_first::date[],
+                  FROM (SELECT * FROM unnest(ids(:tier_program), ids(:tier_member), :tier_first::date[],
                                              :tier_window::integer[])
                          UNION ALL -- whose receipt is named without its member
                         SELECT r.program_id, r.member_id, n.first_day, n.window_days
@@ -45,12 +46,17 @@ TIER_COLUMNS = {
 }
 
 
-def tier_arguments(
-    events: Sequence[Delivered], compiled: Mapping[tuple[str, int], CompiledProgram]
-) -> dict[str, object]:
-    """Every parameter of TIER_COLUMNS."""
+class TiersAsked(NamedTuple):
+    """Whose tiers a batch asks for: from which day on, and for how many days at most, by member or else by receipt."""
+
+    members: Mapping[MemberKey, tuple[date, int]]
+    receipts: Mapping[UUID, tuple[date, int]]
+
+
+def tiers_asked(events: Sequence[Delivered], compiled: Mapping[tuple[str, int], CompiledProgram]) -> TiersAsked:
+    """By all events of programs with tiers."""
     windows = _widest_windows(compiled)
-    members: dict[MemberKey, date] = {}
+    members: dict[MemberKey, tuple[date, int]] = {}
     receipts: dict[UUID, tuple[date, int]] = {}
     for delivered in events if windows else ():
         event = delivered.required_event
@@ -63,15 +69,21 @@ def tier_arguments(
         member_id = getattr(body, body.MEMBER_FIELD or "", None)
         if member_id is not None:
             key = (program_id, member_id)
-            members[key] = min(first, members.get(key, first))
+            members[key] = (min(first, members.get(key, (first, days))[0]), days)
         elif (receipt_id := getattr(body, "receipt_id", None)) is not None:
             receipt = key_of_receipt(program_id, getattr(body, "merchant_id", ""), receipt_id)
             receipts[receipt] = (min(first, receipts.get(receipt, (first, days))[0]), days)
+    return TiersAsked(members, receipts)
+
+
+def tier_arguments(asked: TiersAsked) -> dict[str, object]:
+    """Every parameter of TIER_COLUMNS."""
+    members, receipts = asked
     return {
-        "tier_program": [program_id for program_id, _ in members],
-        "tier_member": [member_id for _, member_id in members],
-        "tier_first": list(members.values()),
-        "tier_window": [windows[program_id][1] for program_id, _ in members],
+        "tier_program": ids_as_text(program_id for program_id, _ in members),
+        "tier_member": ids_as_text(member_id for _, member_id in members),
+        "tier_first": [first for first, _ in members.values()],
+        "tier_window": [days for _, days in members.values()],
         "tier_receipt": list(receipts),
         "tier_receipt_first": [first for first, _ in receipts.values()],
         "tier_receipt_window": [days for _, days in receipts.values()],
@@ -91,9 +103,9 @@ def _widest_windows(compiled: Mapping[tuple[str, int], CompiledProgram]) -> dict
     return widest
 
 
-def fill_tiers(book: TierBook, row: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+def fill_tiers(book: TierBook, row: Mapping[str, Any], asked: TiersAsked) -> None:
     """Put the loaded tiers on the desk."""
-    loaded = set(zip(arguments["tier_program"], arguments["tier_member"], strict=True))
+    loaded = set(asked.members)
     for stored in orjson.loads(row["tiers"] or "[]"):
         member = (stored["program_id"], stored["member_id"])
         loaded.add(member)

@@ -6,14 +6,14 @@ import orjson
 
 from services.earning.desk import EarningDesk, MemberKey
 from services.earning.tier_book import TierEntry
-from shared.runtime.statement import Part
+from shared.runtime.statement import Part, ids_as_text
 
 TIER_PARTS = (
     Part(
         "progress_rows",
         """
         INSERT INTO tier_progress AS p (program_id, member_id, day, points, money_minor)
-        SELECT n.* FROM gate, unnest(:tp_program::text[], :tp_member::text[], :tp_day::date[], :tp_points::bigint[],
+        SELECT n.* FROM gate, unnest(ids(:tp_program), ids(:tp_member), :tp_day::date[], :tp_points::bigint[],
                                      :tp_money::bigint[]) AS n
          ORDER BY 1, 2, 3
         ON CONFLICT (program_id, member_id, day) DO UPDATE
@@ -75,9 +75,12 @@ def tier_arguments(desk: EarningDesk) -> dict[str, object]:
         if any(progress)
     ]
     returned = [row for row in moved if row[3] < 0 or row[4] < 0]
+    gained = [row for row in moved if row[3] >= 0 and row[4] >= 0] if returned else moved
     changes = [(*member, *change) for member, entry in entries for change in entry.changes]
     return {
-        **_columns("tp", "program member day points money", [row for row in moved if row not in returned]),
+        "tp_program": ids_as_text(program_id for program_id, *_ in gained),
+        "tp_member": ids_as_text(member_id for _, member_id, *_ in gained),
+        **_columns("tp", "day points money", [row[2:] for row in gained]),
         **_columns("tr", "program member day points money", returned),
         **_columns(
             "ti",

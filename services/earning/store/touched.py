@@ -25,6 +25,7 @@ from shared.events.referral_reversed import ReferralReversed
 from shared.events.tier_floor_requested import TierFloorRequested
 from shared.programs.versions import ProgramBook
 from shared.runtime.batch import Delivered
+from shared.runtime.statement import ids_as_text
 
 _OF_ONE_MEMBER = (
     MemberUpdated,
@@ -103,8 +104,8 @@ class _Touched:
     def arguments(self) -> dict[str, object]:
         members = self.members | self.new | self.invitees
         return {
-            "member_program": [program for program, _ in members],
-            "member_id": [member for _, member in members],
+            "member_program": ids_as_text(program for program, _ in members),
+            "member_id": ids_as_text(member for _, member in members),
             "new_program": [program for program, _ in self.new],
             "new_member": [member for _, member in self.new],
             "receipt_key": list(self.receipts),
