@@ -96,9 +96,8 @@ def encode_known(
     `known` leaves out fields at their default and names the others as the contract does; instants are in UTC.
     """
     told = UNSET if subject is None else subject
-    return _known_json(
-        _Envelope("1.0", event_id, source, type_, time.astimezone(UTC), partitionkey, "application/json", told, known)
-    )
+    at = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return _known_json(_Envelope("1.0", event_id, source, type_, at, partitionkey, "application/json", told, known))
 
 
 class _Envelope(msgspec.Struct, frozen=True, gc=False):

@@ -4,7 +4,7 @@ A member's counters are of the business day of the event, its month, or the memb
 is shared by all members for as long as the rule lives.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -38,49 +38,39 @@ def left_for(
 
     Without a member only campaigns count. `time` is that of the event at hand, whose periods were loaded.
     """
-    if not asks.counters:
-        return NOTHING_USED
     left: dict[Counter, int] = {}
-    used_in = {} if member_id is None else _used_in(desk, program, member_id, time)
-    for counter in asks.counters:
-        rule_id, window = counter
-        if window == "campaign":
-            slice_ = _campaign(desk, program, rule_id, program.cap_points[counter])
-            used = slice_.cap - slice_.left
-        else:
-            of_window = used_in.get(window)
-            used = 0 if of_window is None else of_window.get(rule_id, 0)
-        if used:
-            left[counter] = max(0, program.cap_points[counter] - used)
-    return left
+    if asks.counters and member_id is not None:
+        for window, used in _used_in(desk, program, member_id, time):
+            for rule_id, points in used.items():
+                if points and (rule_id, window) in asks.counters:
+                    left[rule_id, window] = max(0, program.cap_points[rule_id, window] - points)
+    for rule_id in asks.campaigns:
+        slice_ = _campaign(desk, program, rule_id, program.cap_points[rule_id, "campaign"])
+        if slice_.left < slice_.cap:
+            left[rule_id, "campaign"] = max(0, program.cap_points[rule_id, "campaign"] - slice_.cap + slice_.left)
+    return left or NOTHING_USED
 
 
 def _used_in(
     desk: EarningDesk, program: CompiledProgram, member_id: str, time: datetime
-) -> dict[CapWindow, Mapping[str, int] | None]:
-    """What the member has used in each of the periods that `time` lies in, by rule."""
-    if not program.member_windows:
-        return {}
-    day = program.dates.day(time)
-    counters = desk.counted.members
-    return {
-        window: counters.used_in((program.program_id, member_id, period_of(window, day)))
-        for window in program.member_windows
-    }
+) -> Iterator[tuple[CapWindow, Mapping[str, int]]]:
+    """What the member has used, by rule, in each of the periods that `time` lies in, if it used anything there."""
+    day, program_id, counters = program.dates.day(time), program.program_id, desk.counted.members
+    for window in program.member_windows:
+        used = counters.used_in((program_id, member_id, period_of(window, day)))
+        if used:
+            yield window, used
 
 
 def note_used(
     desk: EarningDesk, program: CompiledProgram, member_id: str, time: datetime, awards: Sequence[Award]
 ) -> dict[CapUse, int]:
     """Count what these awards, all of them granted, use; returns it by rule and period."""
-    if not program.caps:
+    used = cap_uses(awards, program.counters)
+    if not used:
         return {}
     day = program.dates.day(time)
-    uses = {
-        (rule_id, period_of(window, day)): points
-        for (rule_id, window), points in cap_uses(awards, program.caps).items()
-        if points
-    }
+    uses = {(rule_id, period_of(window, day)): points for (rule_id, window), points in used.items() if points}
     for use, points in uses.items():
         _move(desk, program.program_id, member_id, use, points)
     return uses
@@ -111,7 +101,7 @@ def _standing(receipt: ReceiptEntry, program: CompiledProgram) -> dict[CapUse, i
     else:
         grants = [granted_of(grant) for grant in receipt.grants]
         remaining = remaining_awards(receipt.purchase, receipt.returned(), receipt.facts, program, grants)
-        uses = cap_uses(remaining, program.caps)
+        uses = cap_uses(remaining, program.counters)
     day = program.dates.day(receipt.event_time)
     return {(rule_id, period_of(window, day)): points for (rule_id, window), points in uses.items()}
 
@@ -126,8 +116,8 @@ def _in_proportion(grants: Sequence[GrantEntry], program: CompiledProgram) -> di
                 given[rule_id] = given.get(rule_id, 0) + points
         parts = largest_remainder(grant.points - grant.clawed_back, list(given.values()))
         for rule_id, points in zip(given, parts, strict=True):
-            for cap in program.caps.get(rule_id, ()):
-                uses[rule_id, cap.per] = uses.get((rule_id, cap.per), 0) + points
+            for counter in program.counters.get(rule_id, ()):
+                uses[counter] = uses.get(counter, 0) + points
     return uses
 
 

@@ -84,8 +84,7 @@ def _left_of_campaigns(
     delivered: Delivered, entry: OccasionEntry, program: CompiledProgram, desk: EarningDesk
 ) -> Mapping[Counter, int]:
     """They may have run out since the registration; a member's own caps cannot: nothing was given meanwhile."""
-    campaigns = tuple(counter for counter in program.asks_of_occasions.counters if counter[1] == "campaign")
-    asks = FactsAsked(counters=campaigns)
+    asks = FactsAsked(campaigns=program.asks_of_occasions.campaigns)
     return left_for(desk, program, entry.member_id, delivered.required_event.time, asks)
 
 

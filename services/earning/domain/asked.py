@@ -11,7 +11,7 @@ from shared.programs.rules import Cap
 
 @dataclass(frozen=True, slots=True)
 class FactsAsked:
-    """`counters`: caps over more than a receipt."""
+    """`counters`: caps over more than a receipt that count a member by itself; `campaigns`: rules with one of all."""
 
     day: bool = False
     minute: bool = False
@@ -19,7 +19,8 @@ class FactsAsked:
     birthday: bool = False
     tier: bool = False
     segments: bool = False
-    counters: tuple[Counter, ...] = ()
+    counters: frozenset[Counter] = frozenset()
+    campaigns: tuple[str, ...] = ()
 
 
 NOTHING_ASKED = FactsAsked()
@@ -41,6 +42,7 @@ def asked_by(rules: Iterable[Asking]) -> FactsAsked:
     """What these rules ask for."""
     rules = tuple(rules)
     asks = frozenset[str]().union(*(rule.conditions.asks for rule in rules))
+    counters = [(rule.rule_id, cap.per) for rule in rules for cap in rule.caps if cap.per != "transaction"]
     asked = FactsAsked(
         day="day" in asks,
         minute="hours" in asks,
@@ -48,6 +50,7 @@ def asked_by(rules: Iterable[Asking]) -> FactsAsked:
         birthday="birthday" in asks,
         tier="tiers" in asks,
         segments="segments" in asks,
-        counters=tuple((rule.rule_id, cap.per) for rule in rules for cap in rule.caps if cap.per != "transaction"),
+        counters=frozenset(counter for counter in counters if counter[1] != "campaign"),
+        campaigns=tuple(rule_id for rule_id, window in counters if window == "campaign"),
     )
     return NOTHING_ASKED if asked == NOTHING_ASKED else asked

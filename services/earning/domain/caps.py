@@ -28,8 +28,8 @@ def capped(rule_id: str, caps: Iterable[Cap], points: int, facts: EarnFacts) -> 
     return points
 
 
-def cap_uses(awards: Iterable[_Award], caps: Mapping[str, tuple[Cap, ...]]) -> dict[Counter, int]:
-    """Points that these awards use of each counter. `caps` are the program's (CompiledProgram.caps).
+def cap_uses(awards: Iterable[_Award], counters: Mapping[str, tuple[Counter, ...]]) -> dict[Counter, int]:
+    """Points that these awards use of each counter. `counters`: the program's, by rule (CompiledProgram.counters).
 
     Given the awards that a refund leaves, it says what stays used; the difference is given back.
     """
@@ -37,8 +37,7 @@ def cap_uses(awards: Iterable[_Award], caps: Mapping[str, tuple[Cap, ...]]) -> d
     for award in awards:
         for line in award.lines:
             for rule_id, points in line.rules:
-                for cap in caps.get(rule_id, ()):
-                    if cap.per != "transaction":
-                        counter = (rule_id, cap.per)
+                if rule_id in counters:
+                    for counter in counters[rule_id]:
                         uses[counter] = uses.get(counter, 0) + points
     return uses

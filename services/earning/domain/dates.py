@@ -21,16 +21,18 @@ class ProgramDates:
     def __init__(self, zone: ZoneInfo, expiry: Expiry) -> None:
         self._zone = zone
         self._last: _Span | None = None  # of the day asked for last: nearly always that of the next event
+        self._last_at: datetime | None = None  # asked for last, in that day
         self._span_of = lru_cache(maxsize=_REMEMBERED_DAYS)(self._span)
         self._expires_after = lru_cache(maxsize=_REMEMBERED_DAYS)(lambda day: expires_after(expiry, day, zone))
 
     def day(self, at: datetime) -> date:
         """The calendar date of an instant in the program's time zone."""
         last = self._last
-        if last is not None and last[0] <= at < last[1]:
+        if last is not None and (at is self._last_at or last[0] <= at < last[1]):
+            self._last_at = at  # one event asks several times
             return last[2]
         day = business_day(at, self._zone)
-        self._last = self._span_of(day)
+        self._last, self._last_at = self._span_of(day), at
         return day
 
     def expires_at(self, at: datetime) -> datetime | None:

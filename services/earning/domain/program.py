@@ -72,10 +72,11 @@ class CompiledProgram:
     """Compile once per version and keep it: everything here is frozen.
 
     `rules` are the enabled ones of receipts in order of evaluation, `sieve` finds those that may count. `plain`: the
-    same as groups, if they are rates that nothing else touches, so that each stands for itself; else None. `caps`: of
-    the rules that have some; `member_windows` and `campaigns`: over what they count. `occasions`: rules of sign-ups,
-    birthdays and activities, in order of evaluation. `as_claimed`: the same program if every line were as green as it
-    claims, where it has green multipliers; only to tell what a refused claim would have given (C12).
+    same as groups, if they are rates that nothing else touches, so that each stands for itself; else None. `counters`:
+    those that a rule's points are counted in for its caps; `member_windows` and `campaigns`: over what. `occasions`:
+    rules of sign-ups, birthdays and activities, in order of evaluation. `as_claimed`: the same program if every line
+    were as green as it claims, where it has green multipliers: only to tell what a refused claim would have given
+    (C12).
     """
 
     pack: ProgramPack
@@ -94,7 +95,7 @@ class CompiledProgram:
     sieve: Sieve
     plain: tuple[PlainGroup, ...] | None
     combine: Combine
-    caps: Mapping[str, tuple[Cap, ...]]
+    counters: Mapping[str, tuple[Counter, ...]]
     cap_points: Mapping[Counter, int]
     member_windows: frozenset[CapWindow]
     as_claimed: "CompiledProgram | None"
@@ -139,7 +140,7 @@ def compile_program(pack: ProgramPack, *, trusting_claims: bool = False) -> Comp
         sieve=Sieve(rules),
         plain=_plain(rules, pack),
         combine=pack.combine_multipliers,
-        caps=caps,
+        counters=_counters(caps),
         tiers=None if pack.tiers is None else tier_terms(pack.tiers),
         cap_points={(rule_id, cap.per): cap.points for rule_id, of_rule in caps.items() for cap in of_rule},
         member_windows=windows - {"transaction", "campaign"},
@@ -168,6 +169,14 @@ def _occasions(pack: ProgramPack) -> tuple[CompiledOccasion, ...]:
     rules = [rule for rule in pack.rules if isinstance(rule, OccasionRule) and rule.enabled]
     rules.sort(key=lambda rule: (-rule.priority, rule.rule_id))
     return tuple(compile_occasion(rule, pack.member_day) for rule in rules)
+
+
+def _counters(caps: Mapping[str, tuple[Cap, ...]]) -> dict[str, tuple[Counter, ...]]:
+    counted = {
+        rule_id: tuple((rule_id, cap.per) for cap in of_rule if cap.per != "transaction")
+        for rule_id, of_rule in caps.items()
+    }
+    return {rule_id: counters for rule_id, counters in counted.items() if counters}
 
 
 def _caps(rules: Iterable[Asking]) -> dict[str, tuple[Cap, ...]]:

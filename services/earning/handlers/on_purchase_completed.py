@@ -153,7 +153,7 @@ def _judge(
         return
     issue = issue_of(delivered, purchase, purchase.member_id, receipt, program)
     refused = [award for award in awards if not issue_award(issue, desk, award)]
-    if program.caps:
+    if program.counters:
         granted = [award for award in awards if award not in refused]
         receipt.cap_uses = note_used(desk, program, purchase.member_id, event.time, granted)
     for award in refused:

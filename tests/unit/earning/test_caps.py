@@ -52,9 +52,10 @@ def test_an_award_says_what_it_uses_of_each_counter() -> None:
         rule("free", "per_order", points=5),
     )
     awards = earn(HUNDRED, NOTHING_RETURNED, facts_on(), program)
-    uses = cap_uses(awards, program.caps)
+    uses = cap_uses(awards, program.counters)
     assert uses == {("r", "member_day"): 60, ("r", "campaign"): 60, ("x", "member_month"): 20}
-    assert program.asks.counters == (("r", "member_day"), ("r", "campaign"), ("x", "member_month"))
+    assert program.asks.counters == {("r", "member_day"), ("x", "member_month")}
+    assert program.asks.campaigns == ("r",)
 
 
 def test_a_refund_gives_back_what_of_a_counter_is_no_longer_used() -> None:
@@ -62,9 +63,9 @@ def test_a_refund_gives_back_what_of_a_counter_is_no_longer_used() -> None:
     grants = granted(earn(HUNDRED, NOTHING_RETURNED, facts_on(), program), program)
     after_part = NOTHING_RETURNED.plus([("1", 1, 6_000)])
     left = remaining_awards(HUNDRED, after_part, facts_on(), program, grants)
-    assert cap_uses(left, program.caps) == {("r", "member_day"): 40}
+    assert cap_uses(left, program.counters) == {("r", "member_day"): 40}
     after_all = after_part.plus([("2", 1, 4_000)])
-    assert cap_uses(remaining_awards(HUNDRED, after_all, facts_on(), program, grants), program.caps) == {}
+    assert cap_uses(remaining_awards(HUNDRED, after_all, facts_on(), program, grants), program.counters) == {}
 
 
 def test_a_refund_above_the_cap_takes_nothing_and_below_it_its_points() -> None:

@@ -50,7 +50,7 @@ def test_a_listed_party_and_a_cap_that_is_used_up_leave_nothing() -> None:
     program = judged_by(rule("a", "sign_up", points=50, caps=[{"points": 50, "per": "campaign"}]))
     assert earn_once("sign_up", facts_on(listed=True), program) is None
     assert earn_once("sign_up", facts_on(left={("a", "campaign"): 0}), program) is None
-    assert program.asks_of_occasions.counters == (("a", "campaign"),)
+    assert program.asks_of_occasions.campaigns == ("a",)
 
 
 def test_all_rules_that_name_an_activity_add_up_by_class_and_budget() -> None:
