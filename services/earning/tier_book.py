@@ -11,6 +11,7 @@ import msgspec
 from services.earning.domain.tiers import NO_TIER, Reason, Standing
 
 Member = tuple[str, str]
+Counted = Literal["points", "money"]
 
 
 class Progress(NamedTuple):
@@ -68,20 +69,34 @@ class TierEntry(msgspec.Struct):
         """What was told last."""
         return self.history[-1][1] if self.history else None
 
+    @property
+    def has_none(self) -> bool:
+        """No tier now or ever before, and no floor."""
+        return not self.history and self.floor is None and not self.standing.holdings
+
     def add(self, day: date, points: int, money_minor: int) -> None:
         self.latest = max(self.latest, day)
         for span, known in self.sums.items():
             if span[0] <= day <= span[1]:
                 self.sums[span] = known.plus(points, money_minor)
+        added = Progress(points, money_minor)
         for progress in (self.days, self.moved):
             before = progress.get(day)
-            progress[day] = Progress(points, money_minor) if before is None else before.plus(points, money_minor)
+            progress[day] = added if before is None else before.plus(points, money_minor)
         if points > 0 or money_minor > 0:
             self.touched.add(day)
         if points < 0 or money_minor < 0:
             self.lowered = True
 
-    def sum(self, what: Literal["points", "money"], first: date, last: date) -> int:
+    def at_most(self, what: Counted) -> int:
+        """No window holds more: all that was ever earned, whatever came back."""
+        place, most = 0 if what == "points" else 1, 0
+        for progress in self.days.values():
+            if progress[place] > 0:
+                most += progress[place]
+        return most
+
+    def sum(self, what: Counted, first: date, last: date) -> int:
         """Of the days from `first` to `last`, both inside."""
         known = self.sums.get((first, last))
         if known is None:

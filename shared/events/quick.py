@@ -14,6 +14,7 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 
 import msgspec
 from annotated_types import Ge, Le, MaxLen, MinLen
+from msgspec import inspect as kinds
 from pydantic import BeforeValidator, Strict, StringConstraints, WithJsonSchema
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
@@ -96,6 +97,46 @@ def _twin(model: type[Part]) -> type[msgspec.Struct]:
         kw_only=True,
         omit_defaults=True,
         gc=False,  # nothing in it can point back
+    )
+
+
+@cache
+def shape(twin: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """Reads the same objects for their keys alone: each is unset until it is named, its value as it is written.
+
+    What it writes has every key that was read, once: of a key named twice the last value, of an unknown one nothing.
+    """
+    named = [(field.name, _shaped(field.type), field.encode_name) for field in msgspec.structs.fields(twin)]
+    return msgspec.defstruct(
+        twin.__name__,
+        [
+            (name, type_ | msgspec.UnsetType, msgspec.field(name=key, default=msgspec.UNSET))
+            for name, type_, key in named
+        ],
+        frozen=True,
+        gc=False,
+    )
+
+
+def _shaped(type_: Any) -> Any:
+    match kinds.type_info(type_):
+        case kinds.StructType(cls=of):
+            return shape(of)
+        case kinds.VarTupleType(item_type=kinds.StructType(cls=of)):
+            return list[shape(of)]  # type: ignore[misc]
+        case other if _has_no_keys(other):
+            return msgspec.Raw
+    raise TypeError(f"The keys in {type_!r} cannot be told from its values.")
+
+
+def _has_no_keys(kind: kinds.Type) -> bool:
+    match kind:
+        case kinds.UnionType(types=several):
+            return all(_has_no_keys(one) for one in several)
+        case kinds.VarTupleType(item_type=item):
+            return _has_no_keys(item)
+    return isinstance(
+        kind, kinds.StrType | kinds.IntType | kinds.BoolType | kinds.LiteralType | kinds.DateTimeType | kinds.NoneType
     )
 
 

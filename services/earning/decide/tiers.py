@@ -5,7 +5,6 @@ tier held before it. An end of validity that has come is judged first, whichever
 """
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
@@ -49,6 +48,8 @@ def tier_at(desk: EarningDesk, program: CompiledProgram, member_id: str | None, 
     if program.tiers is None or member_id is None:
         return None
     entry = desk.tiers.of((program.program_id, member_id))
+    if entry.has_none:
+        return None
     if entry.history and time < entry.history[-1][0]:
         return next((tier for since, tier in reversed(entry.history) if since <= time), None)
     standing = entry.standing
@@ -117,23 +118,24 @@ def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
     program = None if version is None else desk.compiled[version.program_id, version.version]
     if program is None or program.tiers is None:
         return
+    terms = program.tiers
+    if entry.has_none and entry.at_most(terms.part.qualify_by) < terms.thresholds[0]:
+        return  # nearly every event: no tier before, none now
     day = program.dates.day(event.time)
     if entry.standing.holdings:
         _end_what_is_due(entry, member, program, day, desk)
-    count = _count(entry, program.tiers)
+    count = _count(entry, terms)
     today = _latest_day(entry, program, day)
-    if not entry.history and entry.floor is None and not _reaches(touched, today, program.tiers, count):
-        return  # nearly every event: no tier before, none now
     before = after = entry.standing
     if lowered:
-        after = without_what_came_back(after, program.tiers, today, count)
+        after = without_what_came_back(after, terms, today, count)
     for on in touched if touched == {today} else sorted({*touched, today} if touched else ()):
-        if on == today or program.tiers.good_until(on) >= today:
-            after = risen(after, program.tiers, on, count)
+        if on == today or terms.good_until(on) >= today:
+            after = risen(after, terms, on, count)
     at = max(event.time, entry.history[-1][0]) if entry.history else event.time
-    by_floor = after == before and _tier(entry, after, program.tiers, at) != entry.tier_id
+    by_floor = after == before and _tier(entry, after, terms, at) != entry.tier_id
     if after != before or by_floor:
-        rose = program.tiers.rank_of(after.tier_id) > program.tiers.rank_of(before.tier_id)
+        rose = terms.rank_of(after.tier_id) > terms.rank_of(before.tier_id)
         reason: Reason = "qualified" if rose else "renewed" if after.tier_id == before.tier_id else "refunded"
         reason = "floor" if by_floor else reason
         top = after.top
@@ -145,14 +147,6 @@ def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
         )
         _change(entry, member, program, after, at, told, desk)
     _set_due(entry, program)
-
-
-def _reaches(touched: AbstractSet[date], today: date, terms: TierTerms, count: Count) -> bool:
-    """Whether what was earned on these days comes to a tier, by any of them or by today."""
-    for on in touched if touched == {today} else {*touched, today} if touched else ():
-        if terms.rank_at(count(on)):
-            return True
-    return False
 
 
 def _latest_day(entry: TierEntry, program: CompiledProgram, day: date) -> date:

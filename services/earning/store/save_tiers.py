@@ -67,14 +67,15 @@ TIER_PARTS = (
 
 def tier_arguments(desk: EarningDesk) -> dict[str, object]:
     """Every parameter of TIER_PARTS."""
-    entries = sorted(desk.tiers.entries.items())
+    entries = desk.tiers.entries.items()
     moved = [
         (*member, day, *progress)
         for member, entry in entries
-        for day, progress in sorted(entry.moved.items())
+        if entry.moved
+        for day, progress in entry.moved.items()
         if any(progress)
     ]
-    returned = [row for row in moved if row[3] < 0 or row[4] < 0]
+    returned = sorted(row for row in moved if row[3] < 0 or row[4] < 0)
     gained = [row for row in moved if row[3] >= 0 and row[4] >= 0] if returned else moved
     changes = [(*member, *change) for member, entry in entries for change in entry.changes]
     return {

@@ -104,6 +104,23 @@ async def test_a_receipt_is_judged_by_the_tier_before_it_and_the_next_one_by_wha
         await assert_tiers_hold(earning)
 
 
+async def test_the_lowest_tier_is_reached_by_its_very_threshold_over_days_and_not_by_a_point_less(
+    database: Database,
+) -> None:
+    async with started(database.dsns["earning"], tiered()) as earning:
+        await earning.register("ann", "bea")
+        await earning.post(
+            record("a", purchase("r1", "ann", 6_000), ago=3 * DAY),
+            record("b", purchase("r2", "bea", 6_000), ago=3 * DAY),
+            record("c", purchase("r3", "ann", 4_000), ago=2 * DAY),
+            record("d", purchase("r4", "bea", 3_900), ago=2 * DAY),
+        )
+        assert (await tier_of(earning, "ann"), await tier_of(earning, "bea")) == ("silver", None)
+        await earning.post(record("e", purchase("r5", "bea", 100), ago=DAY))  # in a batch of its own
+        assert await tier_of(earning, "bea") == "silver"
+        await assert_tiers_hold(earning)
+
+
 @pytest.mark.parametrize("seed", range(1, 5))
 async def test_any_history_in_any_batches_tells_what_one_event_after_the_other_tells(
     database: Database, seed: int

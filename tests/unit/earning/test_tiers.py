@@ -18,6 +18,7 @@ from services.earning.domain.tiers import (
     tier_terms,
     without_what_came_back,
 )
+from services.earning.tier_book import TierEntry
 from shared.programs.tiers import Tiers
 
 DAY = timedelta(days=1)
@@ -160,3 +161,19 @@ def test_whatever_is_earned_and_all_of_it_taken_back_leaves_no_tier(
         )
     left = without_what_came_back(standing, by, MAY_10 + 201 * DAY, counting(by, {}))
     assert left == NO_TIER or not left.holdings[-1].counted
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(-300, 300), st.integers(-300, 300)), max_size=12),
+    st.integers(0, 40),
+    st.integers(0, 40),
+)
+def test_no_window_of_days_holds_more_than_all_that_was_earned(
+    added: list[tuple[int, int, int]], first: int, last: int
+) -> None:
+    entry = TierEntry()
+    for day, points, money_minor in added:
+        entry.add(MAY_10 + day * DAY, points, money_minor)
+    window = (MAY_10 + first * DAY, MAY_10 + last * DAY)
+    assert entry.sum("points", *window) <= entry.at_most("points")
+    assert entry.sum("money", *window) <= entry.at_most("money")
