@@ -17,6 +17,7 @@ from services.redemption.store.authorizations import (
 )
 from services.redemption.store.books import LOAD
 from services.redemption.store.closing import CLOSE_WALLETS, CLOSURE
+from services.redemption.store.debits import KNOWN, PAGE
 from services.redemption.store.expiry import (
     DUE_STEPS,
     LOCK_EXPIRING_WALLETS,
@@ -26,7 +27,7 @@ from services.redemption.store.expiry import (
 )
 from services.redemption.store.extensions import COUNT_FROM, EXTENSION, IDLE_LOTS, LAST_ACTIVE
 from services.redemption.store.holds import HOLDS, SAVE_HOLDS
-from services.redemption.store.look_through import ORDER_LINES, PAID_BILLS, SOURCES
+from services.redemption.store.look_through import ORDER_LINES, PAID_BILLS, SETTLED, SOURCES, SPENT
 from services.redemption.store.lots import CHILD_LOTS, DUE_LOTS, NAMED_LOTS, OPEN_LOTS
 from services.redemption.store.members import PROFILE, SAVE_MEMBERS
 from services.redemption.store.proofs import BLOCK_PAGE, BLOCKS_OF, MEMBER_ROWS, REDEMPTION_ROWS
@@ -42,6 +43,7 @@ from services.redemption.store.queries import (
     REDEMPTION_BY_KEY,
 )
 from services.redemption.store.quotes import DELETE_ENDED, QUOTE
+from services.redemption.store.redeemability import FULFILMENT, SPENDABLE, TIERS
 from services.redemption.store.restorations import OPEN_CHILD_LOTS, SAVE_RESTORATIONS, STILL_OUT
 from services.redemption.store.save import SAVE_BATCH, SAVE_UNDER_LOCK
 from services.redemption.store.seal_state import HEADS, NEWEST_BLOCKS
@@ -134,6 +136,13 @@ async def crowded(module_database: Database) -> AsyncIterator[Redemption]:
         pytest.param(SOURCES, ["allocation_pkey", "lot_pkey"], id="look-through with budgets"),
         pytest.param(ORDER_LINES, ["order_line_pkey"], id="orders of a redemption"),
         pytest.param(PAID_BILLS, ["authorization_of_redemption", "redemption_pkey"], id="bills of a redemption"),
+        pytest.param(SPENT, ["redemption_pkey"], id="what a redemption spent"),
+        pytest.param(SETTLED, ["settlement_entry_pkey", "reward_order_pkey"], id="what a redemption settled"),
+        pytest.param(KNOWN, ["debit_pkey"], id="debit"),
+        pytest.param(PAGE, ["debit_of_member"], id="debit page"),
+        pytest.param(SPENDABLE, ["lot_of_member", "tier_told_pkey", "member_pkey"], id="spendable points of a program"),
+        pytest.param(TIERS, ["tier_told_pkey"], id="tiers told of a program"),
+        pytest.param(FULFILMENT, ["reward_order_pkey", "order_line_pkey"], id="fulfilment of a program"),
         pytest.param(FIND, ["access_key_pkey"], id="access key"),
         pytest.param(LIST, ["access_key_of_program"], id="access key page"),
         pytest.param(LOOK_THROUGH, ["allocation_pkey", "lot_pkey", "one_posting_per_cause"], id="look-through"),

@@ -15,6 +15,7 @@ from services.redemption.store.statements import (
     CLAIM_OF_STATEMENT,
     ENTRIES,
     STATEMENT_LINES,
+    STATEMENTS,
 )
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.plans import plan_of
@@ -66,6 +67,7 @@ async def _fill(database: Database) -> None:
         pytest.param(BOOKS, ["settlement_book_pkey"], id="books of a hand-over"),
         pytest.param(TERMS, ["settlement_of_line|fulfilled_once"], id="terms of a line"),
         pytest.param(STATEMENT_LINES, ["settlement_statement"], id="statement"),
+        pytest.param(STATEMENTS, ["settlement_statement"], id="statements of a program"),
         pytest.param(ENTRIES, ["settlement_statement"], id="entries of a statement"),
         pytest.param(CLAIM_OF_STATEMENT, ["settlement_claim_program_id_payee_kind"], id="claim of a statement"),
         pytest.param(CLAIM_BY_KEY, ["settlement_claim_program_id_idempotency_key_key"], id="claim by key"),
