@@ -1,6 +1,7 @@
 """What the services have not handled yet, from their own books and Kafka's end offsets."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,20 +18,49 @@ SPINE = ("earning", "redemption")
 EVERYBODY = (*SPINE, "notification", "fraud_monitoring")  # the gateway and the console handle no records
 # It keeps its place in Kafka, a few seconds behind what it has done; the others keep theirs in their books.
 _WITHOUT_BOOKS = frozenset({"fraud_monitoring"})
+_CIRCLING = 20
 _BROADCAST = "programs.versions.v1"  # read by everybody outside the groups
 
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """Per service: records in its topics that it has not handled, and rows of its outbox not yet in Kafka."""
+    """Per service: records in its topics that it has not handled, and rows of its outbox not yet in Kafka.
+
+    `handled`: how many records all of them have handled since they were installed.
+    """
 
     records: Mapping[str, int]
     outbox: Mapping[str, int]
+    handled: int = 0
 
     @property
     def total(self) -> int:
         """0 once everything published has been handled by everybody."""
         return sum(self.records.values()) + sum(self.outbox.values())
+
+
+class Patience:
+    """How long to wait for the end: `seconds` after the last progress, and `_CIRCLING` times that in all.
+
+    One event makes several in other services' topics, so for a while the more is handled the more is left: only both
+    together, nothing handled and no less left, mean that all stand still.
+    """
+
+    def __init__(self, seconds: float, now: float) -> None:
+        self.seconds = seconds
+        self._deadline, self._end = now + seconds, now + _CIRCLING * seconds
+        self._most, self._least = -1, math.inf
+
+    def gave_out(self, lag: Lag, now: float) -> str | None:
+        """Why there is no use in waiting on, once there is none."""
+        if lag.handled > self._most or lag.total < self._least:
+            self._deadline = now + self.seconds
+        self._most, self._least = max(self._most, lag.handled), min(self._least, lag.total)
+        if now > self._deadline:
+            return f"The services handled nothing more for {self.seconds:g} s"
+        if now > self._end:
+            return f"The services did not come to an end in {_CIRCLING * self.seconds:g} s"
+        return None
 
 
 class LagReader:
@@ -63,7 +93,8 @@ class LagReader:
             for service, mine in places.items()
         }
         outbox = {service: handled[service, None, None] for service in self._services}
-        self.seen = Lag(records, outbox)
+        done = sum(offset for (_, topic, _), offset in handled.items() if topic is not None)
+        self.seen = Lag(records, outbox, done)
         return self.seen
 
     async def _committed(self, group: str) -> dict[tuple[str, str | None, int | None], int]:
@@ -74,20 +105,14 @@ class LagReader:
     async def until_drained(self, seconds: float) -> Lag:
         """Wait until nothing is left. Raises Trouble naming what is left after `seconds` without any progress."""
         loop = asyncio.get_running_loop()
-        least, deadline = None, loop.time() + seconds
+        patience = Patience(seconds, loop.time())
         while (lag := await self.read()).total:
-            if least is None or lag.total < least:
-                least, deadline = lag.total, loop.time() + seconds
-            if loop.time() > deadline:
+            if (why := patience.gave_out(lag, loop.time())) is not None:
                 left = ", ".join(
                     f"{service} {lag.records[service]} events and {lag.outbox[service]} outbox rows"
                     for service in lag.records
                 )
-                raise Trouble(
-                    "NOT_DRAINED",
-                    f"The services handled nothing more for {seconds:g} s and are behind: {left}.",
-                    "Look at their logs and /readyz.",
-                )
+                raise Trouble("NOT_DRAINED", f"{why} and are behind: {left}.", "Look at their logs and /readyz.")
             await asyncio.sleep(0.1)
         return lag
 

@@ -25,7 +25,7 @@ from shared.events.integrity import MAX_MESSAGE_BYTES, load_json, malformed
 from shared.events.member_closed import MemberClosed
 from shared.events.quick import quick_reader
 from shared.events.reason_codes import ReasonCode
-from shared.events.rejected import FieldError, Rejected
+from shared.events.rejected import Rejected, told_errors
 
 __all__ = ["MAX_MESSAGE_BYTES", "parse_attributes_and_data", "parse_structured", "require_json"]
 
@@ -236,14 +236,9 @@ def _rejection(model: type[EventData], error: ValidationError, depth: int) -> Re
     code = ReasonCode.MALFORMED
     if any(item["type"] == "amounts_do_not_sum" for item in found):
         code = ReasonCode.AMOUNTS_DO_NOT_SUM
-    # A list whose items are wrong is reported once more as too short; the items say it better.
-    parents = {item["loc"][:steps] for item in found for steps in range(len(item["loc"]))}
-    found = [item for item in found if not item["loc"] or item["loc"] not in parents]
-    fields = tuple(
-        FieldError(".".join(str(step) for step in item["loc"][depth:]), item["msg"])
-        for item in found[:_MAX_FIELD_ERRORS]
-    )
+    told = told_errors(found, depth)
+    fields = tuple(told[:_MAX_FIELD_ERRORS])
     first = fields[0]
     where = f"{first.path}: " if first.path else ""
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
     return Rejected(code, f"The data is no {model.TYPE}: {where}{first.message}{more}.", fields)

@@ -16,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware import Middleware
 
+from shared.events.rejected import told_errors
 from shared.runtime.postgres import DATABASE_AWAY
 from shared.runtime.problem_answers import PROBLEM_ANSWERS
 from shared.runtime.quick_route import RouterWithQuick
@@ -100,9 +101,7 @@ def build_app(
 
     @app.exception_handler(RequestValidationError)
     async def on_invalid(_request: Request, error: RequestValidationError) -> Response:
-        fields = [
-            {"path": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()
-        ]
+        fields = [{"path": told.path, "message": told.message} for told in told_errors(error.errors())]
         return problem(ProblemError(422, "MALFORMED", "The request does not fit the contract.", fields=fields))
 
     @app.exception_handler(StarletteHTTPException)

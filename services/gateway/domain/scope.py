@@ -25,7 +25,10 @@ def _outside(scope: Scope, source: str, data: AcceptedData) -> Iterator[FieldErr
         yield FieldError("program_id", "is not the program of this API key")
     if isinstance(data, OfReceipt):
         if scope.merchant_id is None:
-            yield FieldError("merchant_id", "receipts, refunds and deliveries need an API key of their merchant")
+            yield FieldError(
+                "merchant_id",
+                "needs an API key of its own: receipts, refunds and deliveries are the merchant's to send",
+            )
             return
         if data.merchant_id != scope.merchant_id:
             yield FieldError("merchant_id", "is not the merchant of this API key")

@@ -112,7 +112,7 @@ async def change_order(
             opened = await _open(connection, desk, running, request.order_id)
             change = await decide(opened)
             if not change.lines:
-                return await _done_before(opened, kind)
+                return await _done_before(opened, kind, no_show=request.no_show)
             await save_under_lock(connection, desk)
     except UnknownLineError as unknown:
         raise ProblemError(422, "MALFORMED", str(unknown)) from unknown
@@ -148,8 +148,8 @@ async def _open(connection: Connection, desk: RedemptionDesk, running: Running, 
     return Open(connection, desk, order, version.pack, await read_clock(connection))
 
 
-async def _done_before(opened: Open, kind: str) -> UUID:
-    found = await last_change(opened.connection, opened.order.order_id, kind)
+async def _done_before(opened: Open, kind: str, *, no_show: bool) -> UUID:
+    found = await last_change(opened.connection, opened.order.order_id, kind, no_show=no_show)
     if found is None:
         raise RefusedError(
             ReasonCode.WRONG_STATE, f"The order is {opened.order.state}; nothing of it is left for this."

@@ -96,7 +96,9 @@ SERVED = """
 CHANGES = _CHANGE + " WHERE c.order_id = $1 ORDER BY c.changed_at, c.change_id"
 CHANGE_BY_ID = _CHANGE + " WHERE c.change_id = $1"
 LAST_CHANGE = """
-    SELECT change_id FROM order_change WHERE order_id = $1 AND kind = $2 ORDER BY changed_at DESC, change_id LIMIT 1
+    SELECT change_id FROM order_change
+     WHERE order_id = $1 AND kind = $2 AND (no_show OR NOT $3::boolean)
+     ORDER BY changed_at DESC, change_id LIMIT 1
 """
 CHANGE_LINES = """
     SELECT change_id, line_id, quantity, points, points_kept, amount_minor
@@ -242,8 +244,9 @@ async def find_change(connection: Connection, order_id: UUID, idempotency_key: s
     return await connection.fetchrow(CHANGE_BY_KEY, order_id, idempotency_key)
 
 
-async def last_change(connection: Connection, order_id: UUID, kind: str) -> UUID | None:
-    found: UUID | None = await connection.fetchval(LAST_CHANGE, order_id, kind)
+async def last_change(connection: Connection, order_id: UUID, kind: str, *, no_show: bool) -> UUID | None:
+    """The newest of this kind; of cancellations only those because nobody came, if it is asked for a `no_show`."""
+    found: UUID | None = await connection.fetchval(LAST_CHANGE, order_id, kind, no_show)
     return found
 
 

@@ -243,6 +243,19 @@ async def test_who_does_not_come_loses_what_was_shown_before(redemption: Redempt
         assert (gone["points"], gone["points_kept"], gone["no_show"]) == (100, 300, True)
         assert [one["line_id"] for one in gone["lines"]] == ["1"]
         assert (await shown(later, told["order_id"]))["state"] == "placed"  # the box still waits
+        assert (await done(later, told["order_id"], "no-shows", key="again"))["change_id"] == gone["change_id"]
+
+
+async def test_nobody_can_have_missed_a_booking_that_was_cancelled(redemption: Redemption) -> None:
+    """The cancellation is no answer to it: it would read as if the points had been kept."""
+    open_for_orders(redemption)
+    await enrol(redemption)
+    told = await ordered(redemption, line("spa", slot=slot(2)))
+    await done(redemption, told["order_id"], "cancellations")
+    async with days_later(redemption, 3) as later:
+        refused = await step(later, told["order_id"], "no-shows", key="missed")
+        assert (refused.status_code, refused.json()["code"]) == (409, "WRONG_STATE")
+        assert (await later.balance())["available"] == 5_000
 
 
 async def test_a_slot_has_its_capacity_and_gets_it_back(redemption: Redemption) -> None:
