@@ -5,8 +5,17 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
 
 from shared.runtime.http import ProblemError, build_app, operator_guard
+
+
+class Named(BaseModel):
+    name: str
+
+
+class Several(BaseModel):
+    several: tuple[Named, ...] = Field(min_length=1)
 
 
 def app_of(token: str = "right", missing: str | None = None) -> httpx.AsyncClient:  # noqa: S107 - a test's token
@@ -21,6 +30,10 @@ def app_of(token: str = "right", missing: str | None = None) -> httpx.AsyncClien
         raise ProblemError(
             410, "GONE_AWAY", "It went away; ask elsewhere.", headers={"Retry-After": "9"}, where="there"
         )
+
+    @router.post("/several")
+    async def take(body: Several) -> int:
+        return len(body.several)
 
     async def ready() -> str | None:
         return missing
@@ -90,6 +103,14 @@ async def test_a_request_that_does_not_fit_names_its_fields() -> None:
         answer = await client.get("/own/seven", headers={"Authorization": "Bearer right"})
     assert (answer.status_code, answer.json()["code"]) == (422, "MALFORMED")
     assert answer.json()["fields"][0]["path"] == "path.number"
+
+
+async def test_a_list_is_not_called_too_short_because_its_items_are_wrong() -> None:
+    async with app_of() as client:
+        wrong = await client.post("/several", json={"several": [{"name": 7}]})
+        empty = await client.post("/several", json={"several": []})
+    assert [field["path"] for field in wrong.json()["fields"]] == ["body.several.0.name"]
+    assert [field["path"] for field in empty.json()["fields"]] == ["body.several"]
 
 
 @pytest.mark.parametrize(("missing", "status"), [(None, 200), ("The database is away.", 503)])
