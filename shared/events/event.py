@@ -42,8 +42,16 @@ _twin_json: Final = msgspec.json.Encoder().encode
 def data_json(data: EventData) -> bytes:
     """The data as JSON, fields at their default left out; of a model or its twin (quick.py)."""
     if isinstance(data, msgspec.Struct):
-        return _twin_json(data)
+        return without_empty(_twin_json(data), type(data))
     return data.__pydantic_serializer__.to_json(data, exclude_defaults=True)
+
+
+def without_empty(written: bytes, twin: type[msgspec.Struct]) -> bytes:
+    """What a twin wrote, without the lists that a till named though they are empty."""
+    if b":[]" in written:
+        for named in twin.NAMED_EMPTY:  # type: ignore[attr-defined]
+            written = written.replace(named, b"")
+    return written
 
 
 class CausedEvent(EventData):

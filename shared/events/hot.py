@@ -2,9 +2,9 @@
 
 Whatever may mean anything else is left to the long way (parser.py), which alone refuses. A message says what was read
 of it, and no more, when it is written again byte for byte or with as many colons: then no key was named twice, unknown
-or at its default, for without a backslash no text can lose a colon. Where there are fewer, as tills like to write out
-defaults, its keys alone are read and written again; where there are fewer still, as some are unknown, orjson's reading
-says whether one was named twice. With a time in the data only the same bytes will do, for times have many spellings.
+or at its default, for without a backslash no text can lose a colon; the empty lists that tills like to write out are
+written again too. Where there are fewer, orjson's reading says whether a key was named twice. With a time in the data
+only the same bytes will do, for times have many spellings.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,10 @@ import msgspec
 from pydantic_core import PydanticCustomError
 
 from shared.events.cloudevent import CloudEvent, content_hash, event_key
-from shared.events.event import EventData
+from shared.events.event import EventData, without_empty
 from shared.events.fields import parse_timestamp
 from shared.events.integrity import is_sound
-from shared.events.quick import HOT_TYPES, QuickReader, is_plain, quick_reader, shape
+from shared.events.quick import HOT_TYPES, QuickReader, is_plain, quick_reader
 
 MAX_ID: Final = 128
 MAX_SOURCE: Final = 256
@@ -43,9 +43,8 @@ class HotReader:
         self._mark = f'{model.TYPE}"'.encode()
         self._member = model.MEMBER_FIELD
         self._checks, self._times = quick.checks, quick.times
-        envelope = _envelope(model, quick.twin)
-        self._decode = msgspec.json.Decoder(envelope).decode
-        self._keys = msgspec.json.Decoder(shape(envelope)).decode
+        self._twin = quick.twin
+        self._decode = msgspec.json.Decoder(_envelope(model, quick.twin)).decode
 
     def read_many(self, raws: Sequence[bytes | None], max_bytes: int) -> list[CloudEvent | None]:
         """Each by itself; what all have in common is looked at once."""
@@ -69,7 +68,7 @@ class HotReader:
             return None
         written = _write(said)
         same = written == raw
-        if not same and not self._says_it_all(raw, written):
+        if not same and written.count(b":") != raw.count(b":") and not is_sound(raw):
             return None
         for name in self._times:
             instant = getattr(data, name)
@@ -78,7 +77,7 @@ class HotReader:
         event_id, source, subject = said.id, said.source, said.subject
         if subject is not None and (member := getattr(data, self._member)) is not None and member != subject:
             return None
-        known = written[written.index(_DATA) + len(_DATA) : -1]
+        known = without_empty(written[written.index(_DATA) + len(_DATA) : -1], self._twin)
         return CloudEvent(
             event_id,
             source,
@@ -92,11 +91,6 @@ class HotReader:
             content_hash(self.type, subject, time, known),
             known,
         )
-
-    def _says_it_all(self, raw: bytes, written: bytes) -> bool:
-        """Whether no key that `raw` names is missing in what was read of it but those at their default."""
-        colons = raw.count(b":")
-        return written.count(b":") == colons or _write(self._keys(raw)).count(b":") == colons or is_sound(raw)
 
 
 def _envelope(model: type[EventData], twin: type[msgspec.Struct]) -> Any:

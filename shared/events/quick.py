@@ -6,7 +6,7 @@ is left to the model, which alone refuses; a property test holds the two against
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
@@ -14,7 +14,6 @@ from typing import Annotated, Any, Final, Literal, Union, cast, get_args, get_or
 
 import msgspec
 from annotated_types import Ge, Le, MaxLen, MinLen
-from msgspec import inspect as kinds
 from pydantic import BeforeValidator, Strict, StringConstraints, WithJsonSchema
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
@@ -86,8 +85,21 @@ def is_plain(raw: bytes) -> bool:
     return raw.isascii() or _UNPRINTABLE.search(raw.decode()) is None
 
 
+class _Unnamed(tuple[str, ...]):
+    """An empty list whose key was not named: one to every reader, but left out alone when it is written.
+
+    So what is written of a message has as many keys as the message, if a till writes out its empty lists.
+    """
+
+    __slots__ = ()
+
+
+_UNNAMED: Final = _Unnamed()
+
+
 def _twin(model: type[Part]) -> type[msgspec.Struct]:
     constants = {name: getattr(model, name) for name in model.__class_vars__}
+    constants["NAMED_EMPTY"] = _named_empty(model)
     return msgspec.defstruct(
         model.__name__,
         [_field(name, field) for name, field in model.model_fields.items()],
@@ -100,44 +112,23 @@ def _twin(model: type[Part]) -> type[msgspec.Struct]:
     )
 
 
-@cache
-def shape(twin: type[msgspec.Struct]) -> type[msgspec.Struct]:
-    """Reads the same objects for their keys alone: each is unset until it is named, its value as it is written.
-
-    What it writes has every key that was read, once: of a key named twice the last value, of an unknown one nothing.
-    """
-    named = [(field.name, _shaped(field.type), field.encode_name) for field in msgspec.structs.fields(twin)]
-    return msgspec.defstruct(
-        twin.__name__,
-        [
-            (name, type_ | msgspec.UnsetType, msgspec.field(name=key, default=msgspec.UNSET))
-            for name, type_, key in named
-        ],
-        frozen=True,
-        gc=False,
-    )
+def _named_empty(model: type[Part]) -> tuple[bytes, ...]:
+    """How lists are written that are empty and need no name; in a plain text nothing else looks so."""
+    lists = set(_lists(model))
+    needless = {name for name, is_needless in lists if is_needless}
+    if needless & {name for name, is_needless in lists if not is_needless}:
+        raise TypeError(f"{model.__name__} must name a list that another part of it may leave out.")
+    return tuple(f',"{name}":[]'.encode() for name in sorted(needless))
 
 
-def _shaped(type_: Any) -> Any:
-    match kinds.type_info(type_):
-        case kinds.StructType(cls=of):
-            return shape(of)
-        case kinds.VarTupleType(item_type=kinds.StructType(cls=of)):
-            return list[shape(of)]  # type: ignore[misc]
-        case other if _has_no_keys(other):
-            return msgspec.Raw
-    raise TypeError(f"The keys in {type_!r} cannot be told from its values.")
-
-
-def _has_no_keys(kind: kinds.Type) -> bool:
-    match kind:
-        case kinds.UnionType(types=several):
-            return all(_has_no_keys(one) for one in several)
-        case kinds.VarTupleType(item_type=item):
-            return _has_no_keys(item)
-    return isinstance(
-        kind, kinds.StrType | kinds.IntType | kinds.BoolType | kinds.LiteralType | kinds.DateTimeType | kinds.NoneType
-    )
+def _lists(model: type[Part]) -> Iterator[tuple[str, bool]]:
+    """The lists in a model and its parts, and whether each is empty if nobody names it."""
+    for name, field in model.model_fields.items():
+        if get_origin(field.annotation) is tuple:
+            yield field.alias or name, field.default == ()
+        for part in (field.annotation, *get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, Part):
+                yield from _lists(part)
 
 
 def _field(name: str, field: FieldInfo) -> tuple[str, Any, Any]:
@@ -146,7 +137,7 @@ def _field(name: str, field: FieldInfo) -> tuple[str, Any, Any]:
         raise TypeError(f"Field {name} makes its default, which a quick reader cannot.")
     if field.alias is not None and not field.is_required():
         raise TypeError(f"Field {name} may come under another name unseen; a quick reader knows its alias alone.")
-    default = {} if field.is_required() else {"default": field.default}
+    default = {} if field.is_required() else {"default": _UNNAMED if field.default == () else field.default}
     return name, type_, msgspec.field(name=field.alias, **default)
 
 

@@ -62,7 +62,7 @@ def _entry(issue: Issue, award: Award, cost: int) -> GrantEntry:
     lines = []
     for given in award.lines:
         bought = issue.bought.get(given.line_id)  # the shipping is no line of the receipt
-        sku, labels = (None, ()) if bought is None else (bought.sku, bought.labels)
+        sku, labels = (None, ()) if bought is None else (bought.sku, bought.labels or ())
         lines.append(GrantLineEntry(given.line_id, sku, labels, given.points, 0, given.rules))
     return GrantEntry(
         grant_id=derived_id(event.source, event.id, f"grant/{award.points_class}/{award.budget_id}"),
