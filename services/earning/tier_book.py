@@ -89,7 +89,7 @@ class TierEntry(msgspec.Struct):
             self.lowered = True
 
     def at_most(self, what: Counted) -> int:
-        """No window holds more: all that was ever earned, whatever came back."""
+        """No window holds more: the sum of the days on which more was earned than came back."""
         place, most = 0 if what == "points" else 1, 0
         for progress in self.days.values():
             if progress[place] > 0:

@@ -11,7 +11,7 @@ from shared.programs.rules import Cap
 
 @dataclass(frozen=True, slots=True)
 class FactsAsked:
-    """`counters`: caps over more than a receipt that count a member by itself; `campaigns`: rules with one of all."""
+    """Caps over more than a receipt: `counters` count each member, `campaigns` are rules that count all together."""
 
     day: bool = False
     minute: bool = False
