@@ -44,7 +44,7 @@ def next_place(benefit: AnyBenefit, taken: Iterable[int]) -> int:
     if place is None:
         raise RefusedError(
             ReasonCode.LIMIT_REACHED,
-            f"Benefit {benefit.benefit_id} may be had {benefit.times} × per {benefit.per}, and was.",
+            f"Benefit {benefit.benefit_id} may be had {benefit.times} times per {benefit.per}; all of them were used.",
             left=0,
         )
     return place

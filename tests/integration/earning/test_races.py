@@ -32,6 +32,21 @@ async def test_one_receipt_for_two_members_at_once_earns_once(earning: Earning) 
     await earning.assert_books_hold()
 
 
+async def test_a_batch_whose_events_cannot_be_told_decides_nothing(earning: Earning) -> None:
+    """What is granted and what is told of it stand or fall together, whatever dies between them."""
+    await earning.register("ann")
+    sale = record("a", purchase("r1", "ann", 6_000))
+    await earning.running.pool.execute("ALTER TABLE outbox ADD CONSTRAINT nothing_is_told CHECK (false) NOT VALID")
+    with pytest.raises(RuntimeError, match="could be neither applied nor dead-lettered"):
+        await earning.post(sale)
+    assert await earning.outcomes() == []
+    assert await earning.points() == (0, 0)
+    await earning.running.pool.execute("ALTER TABLE outbox DROP CONSTRAINT nothing_is_told")
+    await earning.post(sale)
+    assert await earning.points() == (60, 0)
+    await earning.assert_books_hold()
+
+
 @pytest.mark.parametrize(
     ("others", "hold"),
     [
