@@ -9,9 +9,10 @@ from services.earning.decide.book_claw_back import granted_of
 from services.earning.deeds import DropEntry
 from services.earning.desk import GrantEntry, ReceiptEntry
 from services.earning.domain import equality, red_lines
+from services.earning.domain.award import Award
 from services.earning.domain.basis import explain_bases
 from services.earning.domain.claw_back import claw_back_in_proportion, remaining_awards, rules_judged_again
-from services.earning.domain.earn import Award, earn
+from services.earning.domain.earn import earn
 from services.earning.domain.earn_drop import earn_drop, refused_rules
 from services.earning.domain.earn_referral import earn_referral
 from services.earning.domain.explain import explain

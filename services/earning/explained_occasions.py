@@ -9,7 +9,7 @@ from services.earning.decide.book_claw_back import granted_of
 from services.earning.decide.organisation import awards_of_organisation
 from services.earning.desk import GrantEntry
 from services.earning.domain import equality, red_lines
-from services.earning.domain.earn import Award
+from services.earning.domain.award import Award
 from services.earning.domain.earn_occasion import earn_activity, earn_once
 from services.earning.domain.explain_occasion import explain_occasion
 from services.earning.domain.facts import EarnFacts

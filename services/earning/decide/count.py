@@ -12,9 +12,9 @@ from services.earning.counted import CAMPAIGN, LIFETIME, CampaignSlice, CapUse
 from services.earning.decide.book_claw_back import granted_of
 from services.earning.desk import EarningDesk, GrantEntry, ReceiptEntry
 from services.earning.domain.asked import FactsAsked
+from services.earning.domain.award import Award
 from services.earning.domain.caps import cap_uses
 from services.earning.domain.claw_back import remaining_awards
-from services.earning.domain.earn import Award
 from services.earning.domain.facts import NOTHING_USED, Counter
 from services.earning.domain.program import CompiledProgram
 from shared.programs.largest_remainder import largest_remainder

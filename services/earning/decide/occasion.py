@@ -10,7 +10,7 @@ from services.earning.decide.decline import grant_source, tell_declined
 from services.earning.decide.reward import Deed, issue_reward
 from services.earning.decide.tiers import tier_at
 from services.earning.desk import EarningDesk, reference
-from services.earning.domain.earn import Award
+from services.earning.domain.award import Award
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.gather_facts import gather_facts
 from services.earning.domain.program import CompiledProgram

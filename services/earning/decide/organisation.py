@@ -6,7 +6,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from services.earning.desk import EarningDesk
-from services.earning.domain.earn import Award, AwardLine
+from services.earning.domain.award import Award, AwardLine
 from services.earning.domain.periods import start_of_period
 from services.earning.domain.program import CompiledProgram
 from services.earning.occasions import OrganisationPeriod

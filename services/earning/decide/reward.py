@@ -8,8 +8,8 @@ from uuid import UUID
 from services.earning.decide.decline import GRANTS, SOURCE
 from services.earning.decide.tiers import note_progress
 from services.earning.desk import EarningDesk, GrantEntry, GrantLineEntry
+from services.earning.domain.award import Award
 from services.earning.domain.cost import award_cost
-from services.earning.domain.earn import Award
 from services.earning.domain.program import CompiledProgram
 from shared.events.cloudevent import derived_id
 from shared.events.event import Money

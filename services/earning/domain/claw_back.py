@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.earning.domain.award import Award
 from services.earning.domain.cost import cost_given_back
-from services.earning.domain.earn import Award, awards_of, basket_of, earn, out_of_scope
+from services.earning.domain.earn import awards_of, basket_of, earn, out_of_scope
 from services.earning.domain.evaluate import evaluate
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-import msgspec
-
+from services.earning.domain.award import Award, AwardLine
 from services.earning.domain.basis import line_bases
 from services.earning.domain.basket import Basket, shipping_line_id
 from services.earning.domain.evaluate import evaluate
@@ -15,23 +14,6 @@ from services.earning.domain.returned import Returned
 from services.earning.domain.why import why
 from shared.events.fields import PointsClass
 from shared.events.purchase_completed import PurchaseCompleted, PurchaseLine
-
-
-class AwardLine(msgspec.Struct, frozen=True, gc=False):
-    """What one line earned, and by which rules; only lines and rules that gave something."""
-
-    line_id: str
-    points: int
-    rules: tuple[tuple[str, int], ...]
-
-
-class Award(msgspec.Struct, frozen=True, gc=False):
-    """Points of one class from one budget. Its lines sum to its points."""
-
-    points_class: PointsClass
-    budget_id: str
-    points: int
-    lines: tuple[AwardLine, ...]
 
 
 def out_of_scope(purchase: PurchaseCompleted, facts: EarnFacts, program: CompiledProgram) -> str | None:

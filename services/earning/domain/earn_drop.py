@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from services.earning.domain.earn import Award, AwardLine
+from services.earning.domain.award import Award, AwardLine
 from services.earning.domain.program import CompiledProgram, TariffGroup
 from services.earning.domain.rejection import amount_of
 from services.earning.domain.rules.material import Tariff

@@ -3,9 +3,9 @@
 from datetime import date
 from typing import Literal
 
+from services.earning.domain.award import Award, AwardLine
 from services.earning.domain.caps import capped
 from services.earning.domain.compiled_occasion import CompiledOccasion
-from services.earning.domain.earn import Award, AwardLine
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram
 from shared.events.activity_completed import ActivityCompleted

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from services.earning.domain.earn import Award, AwardLine
+from services.earning.domain.award import Award, AwardLine
 from services.earning.domain.program import CompiledProgram
 from shared.programs.rules import Side
 

@@ -6,8 +6,8 @@ Points are compared by class and budget, since a receipt or drop has one grant o
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from services.earning.domain.award import Award
 from services.earning.domain.claw_back import Granted
-from services.earning.domain.earn import Award
 from shared.events.reason_codes import ReasonCode
 
 Key = tuple[str, str]

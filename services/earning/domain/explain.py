@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
+from services.earning.domain.award import Award
 from services.earning.domain.basis import LineBasis, explain_bases
 from services.earning.domain.basket import Basket, shipping_line_id
 from services.earning.domain.compiled_rule import CompiledRule, Multiplication
 from services.earning.domain.cost import award_cost
-from services.earning.domain.earn import Award, awards_of, basket_of, out_of_scope
+from services.earning.domain.earn import awards_of, basket_of, out_of_scope
 from services.earning.domain.evaluate import evaluate, failing, own_lines
 from services.earning.domain.explain_conditions import conditions_of
 from services.earning.domain.facts import EarnFacts

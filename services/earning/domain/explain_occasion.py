@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from services.earning.domain.award import Award
 from services.earning.domain.caps import capped
 from services.earning.domain.compiled_occasion import CompiledOccasion
 from services.earning.domain.cost import award_cost
-from services.earning.domain.earn import Award
 from services.earning.domain.evaluate import failing
 from services.earning.domain.explain_conditions import conditions_of_occasion
 from services.earning.domain.facts import EarnFacts

@@ -5,9 +5,9 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Literal
 
+from services.earning.domain.award import Award
 from services.earning.domain.basis import POINTS_SALE_CATEGORIES
 from services.earning.domain.cost import award_cost
-from services.earning.domain.earn import Award
 from services.earning.domain.licence import refusal_by_licence
 from services.earning.domain.program import CompiledBudget
 from services.earning.domain.refused_green import RefusedGreen

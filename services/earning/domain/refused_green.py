@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from services.earning.domain.earn import Award, basket_of, earn
+from services.earning.domain.award import Award
+from services.earning.domain.earn import basket_of, earn
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.returned import NOTHING_RETURNED

@@ -8,10 +8,9 @@ is remembered for the next receipt that looks the same. So a rule that cannot co
 
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from services.earning.domain.basket import Basket
 from services.earning.domain.compiled_rule import CompiledRule
@@ -22,8 +21,6 @@ from shared.events.purchase_completed import PurchaseLine
 
 Rules: TypeAlias = int
 """A set of rules of one program, a bit each."""
-REMEMBERED: Final = 8192
-"""Different answers that are remembered per thing looked at; a shop with more SKUs asks some of them again."""
 
 _Asked = TypeVar("_Asked")
 
@@ -41,38 +38,44 @@ _LINE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class _Look(Generic[_Asked]):
     """One thing that conditions look at: how to read it, what was `known` of it before, and whom to `ask` else."""
 
-    read: Callable[[_Asked], Hashable]
-    known: dict[Hashable, Rules]
-    tests: Sequence[Sequence[Callable[[_Asked], bool]]]
+    def __init__(
+        self,
+        read: Callable[[_Asked], Hashable],
+        tests: Sequence[Sequence[Callable[[_Asked], bool]]],
+        most: int,
+    ) -> None:
+        self.read, self.tests, self.most = read, tests, most
+        self.known: dict[Hashable, Rules] = {}
 
     def ask(self, asked: _Asked) -> Rules:
         """The rules whose tests hold, from the tests themselves; known from now on."""
         found = _bits(all(holds(asked) for holds in of_rule) for of_rule in self.tests)
-        _remember(self.known, self.read(asked), found)
+        _remember(self.known, self.read(asked), found, self.most)
         return found
 
 
 class Sieve:
     """The rules of one program, in order of evaluation. Answers are pure; only how fast they come depends on memory.
 
-    `competing`: those that may have to give way to another.
+    `competing`: those that may have to give way to another. `most`: different answers that are remembered per thing
+    looked at; a shop with more SKUs asks some of them again.
     """
 
-    def __init__(self, rules: Sequence[CompiledRule]) -> None:
+    def __init__(self, rules: Sequence[CompiledRule], most: int = 8192) -> None:
         conditions = [rule.conditions for rule in rules]
+        self._most = most
         self._rules = tuple(rules)
         self._all: Rules = (1 << len(rules)) - 1
         self.competing = _bits(rule.competes for rule in rules)
         self._asks_day = any(one.day for one in conditions)
         self._days: dict[date, tuple[DayFacts, Rules]] = {}
-        self._of_facts = _looks([one.member for one in conditions], _HOUR, _MEMBER)
-        self._of_till = _looks([one.receipt for one in conditions], _TILL)
+        self._of_facts = _looks([one.member for one in conditions], most, _HOUR, _MEMBER)
+        self._of_till = _looks([one.receipt for one in conditions], most, _TILL)
         self._steps, self._of_spend = _by_spend([one.whole for one in conditions], conditions)
-        self._of_lines = _looks([one.lines for one in conditions], _LINE)
+        self._of_lines = _looks([one.lines for one in conditions], most, _LINE)
         self._of_any_line = _bits(not one.lines for one in conditions)
         self._chosen: dict[Rules, tuple[CompiledRule, ...]] = {}
 
@@ -127,7 +130,7 @@ class Sieve:
         if known is not None and (known[0] is day or known[0] == day):
             return known[1]
         found = _bits(all(holds(day) for _, holds in rule.conditions.day) for rule in self._rules)
-        _remember(self._days, day.day, (day, found))
+        _remember(self._days, day.day, (day, found), self._most)
         return found
 
     def chosen(self, rules: Rules) -> tuple[CompiledRule, ...]:
@@ -135,7 +138,7 @@ class Sieve:
         known = self._chosen.get(rules)
         if known is None:
             known = tuple(rule for place, rule in enumerate(self._rules) if rules >> place & 1)
-            _remember(self._chosen, rules, known)
+            _remember(self._chosen, rules, known, self._most)
         return known
 
     def of(self, rule_ids: Iterable[str]) -> Rules:
@@ -144,7 +147,7 @@ class Sieve:
         return _bits(rule.rule_id in wanted for rule in self._rules)
 
 
-def _looks(tests: Sequence[Sequence[Named[_Asked]]], *things: Mapping[str, str]) -> list[_Look[_Asked]]:
+def _looks(tests: Sequence[Sequence[Named[_Asked]]], most: int, *things: Mapping[str, str]) -> list[_Look[_Asked]]:
     """`tests` by rule → a look-up for each of the `things` that one of them looks at.
 
     Raises ValueError for a test that looks at none of them: left out, its rule would always count.
@@ -153,13 +156,13 @@ def _looks(tests: Sequence[Sequence[Named[_Asked]]], *things: Mapping[str, str])
     for name, field in asked.items():
         if not any(field in thing for thing in things):
             raise ValueError(f"nothing says what condition {name} looks at; add it to the tables of the sieve")
-    return [_look(tests, thing) for thing in things if not thing.keys().isdisjoint(asked.values())]
+    return [_look(tests, most, thing) for thing in things if not thing.keys().isdisjoint(asked.values())]
 
 
-def _look(tests: Sequence[Sequence[Named[_Asked]]], thing: Mapping[str, str]) -> _Look[_Asked]:
+def _look(tests: Sequence[Sequence[Named[_Asked]]], most: int, thing: Mapping[str, str]) -> _Look[_Asked]:
     by_rule = [[test for name, test in of_rule if _field(name) in thing] for of_rule in tests]
     fields = {thing[_field(name)] for of_rule in tests for name, _ in of_rule if _field(name) in thing}
-    return _Look(attrgetter(*sorted(fields)), {}, by_rule)
+    return _Look(attrgetter(*sorted(fields)), by_rule, most)
 
 
 def _field(name: str) -> str:
@@ -181,7 +184,7 @@ _Seen = TypeVar("_Seen")
 _Found = TypeVar("_Found")
 
 
-def _remember(known: dict[_Seen, _Found], seen: _Seen, found: _Found) -> None:
-    if len(known) >= REMEMBERED:
+def _remember(known: dict[_Seen, _Found], seen: _Seen, found: _Found, most: int) -> None:
+    if len(known) >= most:
         known.clear()
     known[seen] = found

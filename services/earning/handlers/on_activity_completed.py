@@ -8,7 +8,7 @@ from services.earning.decide.occasion import grant_occasion, nothing_given, occa
 from services.earning.decide.organisation import awards_of_organisation, count_points, is_beyond_caps
 from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
 from services.earning.desk import EarningDesk, MemberEntry
-from services.earning.domain.earn import Award
+from services.earning.domain.award import Award
 from services.earning.domain.earn_occasion import earn_activity, refusal_of_activity
 from services.earning.domain.eligibility import refusal_of_deed
 from services.earning.domain.facts import EarnFacts

@@ -6,7 +6,7 @@ from services.earning.decide.decline import decide, tell_declined
 from services.earning.decide.occasion import grant_occasion, nothing_given, occasion_facts, program_at, rejected_for
 from services.earning.decide.route import forward_if_misplaced, require_own, require_program, wait_for_turn
 from services.earning.desk import EarningDesk
-from services.earning.domain.earn import Award
+from services.earning.domain.award import Award
 from services.earning.domain.earn_occasion import earn_once
 from services.earning.domain.eligibility import refusal_of_deed
 from services.earning.domain.program import CompiledProgram

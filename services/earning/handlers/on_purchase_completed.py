@@ -13,7 +13,8 @@ from services.earning.decide.take_back import settle_claims
 from services.earning.decide.tiers import note_progress, spent_on, tier_at
 from services.earning.desk import EarningDesk, LineEntry, MemberEntry, ReceiptEntry, key_of_receipt
 from services.earning.domain.asked import NOTHING_ASKED
-from services.earning.domain.earn import Award, earn
+from services.earning.domain.award import Award
+from services.earning.domain.earn import earn
 from services.earning.domain.eligibility import refusal_of
 from services.earning.domain.facts import LISTED, NOTHING_USED, UNLISTED, EarnFacts
 from services.earning.domain.gather_facts import gather_facts

@@ -8,7 +8,7 @@ from services.earning.decide.reward import Deed, issue_reward
 from services.earning.decide.route import forward_if_misplaced, require_program, wait_for_turn
 from services.earning.deeds import DropEntry, key_of_drop
 from services.earning.desk import EarningDesk, reference
-from services.earning.domain.earn import Award
+from services.earning.domain.award import Award
 from services.earning.domain.earn_drop import RefusedRule, earn_drop, line_of, refused_rules
 from services.earning.domain.eligibility import refusal_of_deed
 from services.earning.domain.program import CompiledProgram

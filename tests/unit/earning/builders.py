@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from services.earning.domain.award import Award
 from services.earning.domain.claw_back import ClawBack, Granted, GrantedLine
 from services.earning.domain.cost import award_cost
-from services.earning.domain.earn import Award
 from services.earning.domain.program import CompiledProgram, compile_program
 from shared.events.purchase_completed import PurchaseCompleted, PurchaseLine, Tender
 from shared.programs.pack import Basis, Budget, CostPerPoint, Expiry, Name, Period, ProgramPack

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.earning.domain.award import Award, AwardLine
 from services.earning.domain.basis import explain_bases, line_bases
-from services.earning.domain.earn import Award, AwardLine, earn
+from services.earning.domain.earn import earn
 from services.earning.domain.explain import explain
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram, compile_program

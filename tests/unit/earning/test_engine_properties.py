@@ -6,7 +6,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.earning.domain.earn import Award, earn
+from services.earning.domain.award import Award
+from services.earning.domain.earn import earn
 from services.earning.domain.explain import explain
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import compile_program

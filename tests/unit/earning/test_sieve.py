@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.earning.domain import sieve as sieving
 from services.earning.domain.basket import Basket
 from services.earning.domain.earn import basket_of
 from services.earning.domain.facts import EarnFacts
@@ -54,13 +53,13 @@ def test_it_finds_the_rules_that_asking_each_finds(
         assert sifted(basket, known, program) == asked_one_by_one(basket, known, program)
 
 
-def test_what_it_remembers_is_bounded_and_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sieving, "REMEMBERED", 3)
+def test_what_it_remembers_is_bounded_and_changes_no_answer() -> None:
     program = judged_by(
         rule("a", when={"skus": ["pear-1", "pear-5"]}),
         rule("b", unless={"skus": ["pear-5"]}),
         rule("c", when={"weekdays": [6]}),
     )
+    program = replace(program, sieve=Sieve(program.rules, most=3))
     for number in range(50):
         basket = basket_of(purchase(line(100, sku=f"pear-{number % 7}")), NOTHING_RETURNED, program)
         known = facts_on(date(2026, 5, 1 + number % 28))
