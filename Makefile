@@ -2,7 +2,7 @@
 PYTHON ?= python3
 READY := .venv/.ready
 .DEFAULT_GOAL := help
-.PHONY: help demo up test bench faults planted lint lock clean
+.PHONY: help demo up test compiled bench faults planted lint lock clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
@@ -15,6 +15,9 @@ up: $(READY) ## run Kafka, PostgreSQL and the services until Ctrl-C
 
 test: $(READY) ## lint, then unit, contract, integration, end-to-end, browser and short fault tests
 	@deploy/local/test.sh
+
+compiled: $(READY) ## build the hot modules with a C compiler, half a minute; says how to use them
+	@.venv/bin/python -m deploy.local.compiled
 
 bench: $(READY) ## measure throughput, latency and memory against their targets; a quarter of an hour
 	@.venv/bin/python -m tests.benchmarks --json .state/bench.json

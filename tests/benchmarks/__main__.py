@@ -9,7 +9,10 @@ import random
 import sys
 from pathlib import Path
 
+from deploy.local.compiled import BuildError, build
+from deploy.local.stack import default_state_dir
 from deploy.local.trouble import Trouble
+from shared.compiled import SETTING
 from tests.benchmarks.comparison import Plan
 from tests.benchmarks.report import as_json
 from tests.benchmarks.stage import CONSUMING, BenchmarkFailedError
@@ -19,6 +22,8 @@ from tests.benchmarks.suite import PARTS, run
 def main() -> None:
     """Exit code 0 whatever the figures say: it measures, it does not judge; 1 when the run itself failed."""
     asked = _arguments()
+    if not asked.plain and SETTING not in os.environ:
+        _compile_first()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs what it then does again by itself
     seed = int(os.environ.get("GREENPOINTS_TEST_SEED") or random.SystemRandom().randrange(10**6))
     plan = Plan(
@@ -38,9 +43,22 @@ def main() -> None:
         asked.json.write_text(json.dumps(as_json(result), indent=1) + "\n")
 
 
+def _compile_first() -> None:
+    """Begin again with compiled hot modules: which ones a process takes is settled when it starts."""
+    folder = default_state_dir() / "compiled"
+    try:
+        build(folder)
+    except BuildError as error:
+        print(f"Measured without compiled modules. {error}")
+        return
+    again = [sys.executable, "-m", "tests.benchmarks", *sys.argv[1:]]
+    os.execve(sys.executable, again, {**os.environ, SETTING: str(folder)})  # noqa: S606 - ourselves
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one repetition of little: a look, not a figure to quote")
+    parser.add_argument("--plain", action="store_true", help="without compiled modules, as where no C compiler is")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=[], metavar="NAME", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--events", type=int, help="purchases per backlog")
     parser.add_argument("--sustained", type=int, metavar="SECONDS", help="steady load for so long, at 70%% and in full")

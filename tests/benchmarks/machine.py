@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from shared.compiled import is_in_use
 from tests.benchmarks.stage import Stage
 
 _LOOK_SECONDS = 2.0
@@ -39,8 +40,13 @@ async def describe(stage: Stage) -> Machine:
         processor=_processor(),
         load_average=os.getloadavg(),
         others=others,
-        versions={"PostgreSQL": postgres, "Kafka": _kafka(stage), "Python": platform.python_version()},
+        versions={"PostgreSQL": postgres, "Kafka": _kafka(stage), "Python": _python()},
     )
+
+
+def _python() -> str:
+    """What the workers run in too: they inherit the setting."""
+    return f"{platform.python_version()} {'with' if is_in_use() else 'without'} compiled modules"
 
 
 async def _others(own: set[int]) -> Mapping[str, float]:

@@ -17,6 +17,7 @@ from deploy.local.processes import Say
 from deploy.local.stack import CHECKOUT, default_state_dir
 from deploy.local.trouble import Trouble
 from services.operator.simulate.scratch import scratch_databases
+from shared.compiled import SETTING
 from shared.programs.pack import ProgramPack
 from shared.programs.versions import ProgramVersion
 
@@ -113,4 +114,4 @@ async def _listen(process: asyncio.subprocess.Process, question: bytes, progress
 
 def _environment() -> dict[str, str]:
     """Ours without what is meant for running services: no crash point or clock of theirs reaches a back-test."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GREENPOINTS_")}
+    return {name: value for name, value in os.environ.items() if name == SETTING or not name.startswith("GREENPOINTS_")}
