@@ -33,10 +33,7 @@ MODULES: Final = (
     "services.earning.handlers.on_purchase_completed",
     "shared.programs.largest_remainder",
 )
-
-
-_LIBRARY: Final = "greenpoints"
-"""What all of them have in common is in one file of this name."""
+_LIBRARY: Final = "greenpoints"  # what all of them have in common is in one file of this name
 
 
 class BuildError(Exception):

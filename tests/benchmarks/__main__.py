@@ -22,8 +22,7 @@ from tests.benchmarks.suite import PARTS, run
 def main() -> None:
     """Exit code 0 whatever the figures say: it measures, it does not judge; 1 when the run itself failed."""
     asked = _arguments()
-    if not (asked.plain or asked.profile or SETTING in os.environ):  # a profile sees nothing of compiled modules
-        _compile_first()
+    _settle_what_runs(asked.plain or asked.profile is not None)  # a profile sees nothing of compiled modules
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs what it then does again by itself
     seed = int(os.environ.get("GREENPOINTS_TEST_SEED") or random.SystemRandom().randrange(10**6))
     plan = Plan(
@@ -43,16 +42,22 @@ def main() -> None:
         asked.json.write_text(json.dumps(as_json(result), indent=1) + "\n")
 
 
-def _compile_first() -> None:
-    """Begin again with compiled hot modules: which ones a process takes is settled when it starts."""
-    folder = default_state_dir() / "compiled"
-    try:
-        build(folder)
-    except BuildError as error:
-        print(f"Measured without compiled modules. {error}")
+def _settle_what_runs(plain: bool) -> None:
+    """Begin again with a build or without one, if need be: which modules a process takes is settled when it starts."""
+    told = os.environ.get(SETTING)
+    if plain == (not told):
         return
+    wanted = ""
+    if not plain:
+        folder = default_state_dir() / "compiled"
+        try:
+            build(folder)
+        except BuildError as error:
+            print(f"Measured without compiled modules. {error}")
+            return
+        wanted = str(folder)
     again = [sys.executable, "-m", "tests.benchmarks", *sys.argv[1:]]
-    os.execve(sys.executable, again, {**os.environ, SETTING: str(folder)})  # noqa: S606 - ourselves
+    os.execve(sys.executable, again, {**os.environ, SETTING: wanted})  # noqa: S606 - ourselves
 
 
 def _arguments() -> argparse.Namespace:
