@@ -19,8 +19,12 @@ Verdict = Literal["release", "confirm", "escalate"]
 _STATE = {"release": "released", "confirm": "confirmed"}
 
 LOCK_CASE = "SELECT case_id, state, service_now() AS now FROM fraud_case WHERE case_id = $1 FOR NO KEY UPDATE"
+# A point has one hold, the earliest: what others of the member bind may be of this hold's scope all the same.
 LOCK_HOLDS = """
-    SELECT hold_id, case_id, program_id, member_id, correlation_id, placed_event_id, state, held_points, points
+    SELECT hold_id, case_id, program_id, member_id, correlation_id, placed_event_id, state, held_points, points,
+           (SELECT coalesce(sum(other.held_points), 0)::bigint FROM hold AS other
+             WHERE other.program_id = hold.program_id AND other.member_id = hold.member_id
+               AND other.state = 'placed' AND other.hold_id <> hold.hold_id) AS held_by_others
       FROM hold WHERE case_id = $1 ORDER BY hold_id FOR NO KEY UPDATE
 """
 SETTLE_HOLDS = """
@@ -143,18 +147,27 @@ def _wanted(decision: Decision, holds: Sequence[asyncpg.Record]) -> list[asyncpg
 
 
 def _points(decision: Decision, hold: asyncpg.Record) -> int:
-    """How many points a confirmation takes: those that are named, else all that are held."""
-    held: int | None = hold["held_points"]
-    if held is None:
+    """How many points a confirmation takes: those that are named, else all that may be held of its scope.
+
+    That can be more than there are in its scope: redemption takes of them only what is, its own shares first.
+    """
+    own: int | None = hold["held_points"]
+    if own is None:
         raise ProblemError(
             409,
             "POINTS_UNKNOWN",
             f"Redemption has not said yet what hold {hold['hold_id']} binds; try again in a moment.",
         )
+    held: int = own + hold["held_by_others"]
     if decision.points is None:
-        return held
+        return held if hold["points"] is None else min(held, hold["points"])
     if decision.points > held:
-        raise ProblemError(422, "TOO_MANY_POINTS", f"Hold {hold['hold_id']} binds {held} points; name at most as many.")
+        raise ProblemError(
+            422,
+            "TOO_MANY_POINTS",
+            f"Hold {hold['hold_id']} binds {own} points, and the member's other holds {hold['held_by_others']}; "
+            f"name at most {held}.",
+        )
     return decision.points
 
 

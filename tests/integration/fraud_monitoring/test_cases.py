@@ -103,6 +103,21 @@ async def test_one_hold_is_confirmed_for_fewer_points_and_the_rest_released(book
     assert [hold["confirmed_points"] for hold in shown["holds"] if hold["state"] == "confirmed"] == [40]
 
 
+async def test_a_confirmation_names_what_an_earlier_hold_of_the_member_binds_too(books: Books) -> None:
+    """A point has one hold: else the later case is confirmed for nothing, and the earlier one's release frees it."""
+    await books.find(crowd("phone", 5), crowd("tablet", 5))
+    earlier, later = [await books.case(case["case_id"]) for case in await books.cases()]
+    await books.held(*((UUID(hold["hold_id"]), 100, 7) for hold in earlier["holds"]))
+    await books.held(*((UUID(hold["hold_id"]), 0, 8) for hold in later["holds"]))
+    one, *rest = (hold["hold_id"] for hold in later["holds"])
+    too_many = await books.decide(later["case_id"], "confirm", hold_ids=[one], points=101)
+    assert (too_many.status_code, too_many.json()["code"]) == (422, "TOO_MANY_POINTS")
+    assert (await books.decide(later["case_id"], "confirm", hold_ids=[one], points=30)).status_code == 201
+    assert (await books.decide(later["case_id"], "confirm")).json()["state"] == "confirmed"
+    told = [orjson.loads(row["payload"])["data"] for row in await books.outbox("hold.confirmed")]
+    assert {hold["hold_id"]: hold["points"] for hold in told} == {one: 30, **dict.fromkeys(rest, 100)}
+
+
 async def test_of_two_reviewers_at_once_one_decides(books: Books) -> None:
     await books.find(crowd("phone", 5))
     (case,) = await books.cases()

@@ -47,7 +47,7 @@ async def crowded(module_database: Database) -> AsyncIterator[Books]:
         pytest.param(queries.ESCALATE, ["fraud_case_due"], id="escalate"),
         pytest.param(queries.TRACED_CASES, ["fraud_case_story", "hold_story", "hold_cause", "hold_pkey"], id="trace"),
         pytest.param(decide.LOCK_CASE, ["fraud_case_pkey"], id="lock a case"),
-        pytest.param(decide.LOCK_HOLDS, ["hold_case"], id="lock its holds"),
+        pytest.param(decide.LOCK_HOLDS, ["hold_case", "hold_member"], id="lock its holds"),
         pytest.param(decide.SETTLE_HOLDS, ["hold_pkey"], id="settle holds"),
         pytest.param(save.SAVE_OUTCOMES.sql, [], id="save outcomes"),
     ],
