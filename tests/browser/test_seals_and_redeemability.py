@@ -81,7 +81,7 @@ async def test_a_touched_row_is_found(site: Site, a_touched_row: None) -> None:
     await page.goto(f"{site.url}/seals")
     await _row(page, _NAME["en"]).get_by_role("button").click()
     alarm = page.locator(".notice.bad")
-    await expect(alarm).to_contain_text("blocks hold")
+    await expect(alarm).to_contain_text("not all of blocks 1 to")
     await expect(alarm).to_contain_text("its rows were changed")
     assert await findings(page) == []
     await page.context.close()

@@ -1,4 +1,4 @@
-"""Seals (C29): how far the journal is sealed, each program's last block, and on demand whether the newest hold."""
+"""Seals (C29): how far the journal is sealed, each program's last block, and on demand whether some of them hold."""
 
 import asyncio
 from collections.abc import Mapping
@@ -35,12 +35,16 @@ def routes(console: Console) -> APIRouter:
 
     @router.post("")
     async def verify(
-        request: Request, visitor: Verifier, program: Annotated[str, Form(min_length=1, max_length=128)]
+        request: Request,
+        visitor: Verifier,
+        program: Annotated[str, Form(min_length=1, max_length=128)],
+        before: Annotated[int | None, Form(ge=2, le=2**31 - 1)] = None,
     ) -> Response:
         path = f"/v1/programs/{quote(program, safe='')}/seals/verification"
+        asked = {"blocks": VERIFIED, "before": before}
         async with console.actions.doing(visitor, "seals.verify", program) as told:
-            found = await console.services.get("redemption", path, {"blocks": VERIFIED}, seconds=_SECONDS)
-            told["blocks"], told["broken"] = found["blocks"], len(found["broken"])
+            found = await console.services.get("redemption", path, asked, seconds=_SECONDS)
+            told["newest"], told["oldest"], told["broken"] = found["newest"], found["oldest"], len(found["broken"])
         return await _page(console, request, visitor, found)
 
     return router

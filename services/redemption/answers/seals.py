@@ -36,10 +36,15 @@ class SealBreak(BaseModel):
 
 
 class SealsVerified(BaseModel):
-    """So many of the newest blocks and their rows were computed anew; none broken means untouched."""
+    """So many blocks from `newest` down to `oldest` were computed anew with their rows; none broken means untouched.
+
+    Both are null where there are none.
+    """
 
     program_id: str
     as_of: datetime
     blocks: int
+    newest: int | None
+    oldest: int | None
     rows: int
     broken: list[SealBreak]

@@ -1,4 +1,4 @@
-"""Whether a program's newest blocks still say what its journal says (C29).
+"""Whether some of a program's blocks still say what its journal says (C29).
 
 `greenpoints audit seals` looks at all of them, from outside, and names each row; this answers a page at once.
 """
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from services.redemption.answers.seals import Broken, SealBreak, SealsVerified
-from services.redemption.store.seal_state import read_newest_blocks, read_sealed
+from services.redemption.store.seal_state import read_block_from, read_newest_blocks, read_sealed
 from shared.runtime.postgres import Pool
 from shared.runtime.sealed_block import NO_BLOCK, Header, root_of_entries
 
@@ -16,22 +16,29 @@ _AT_ONCE = 20  # blocks whose entries and rows are in memory together
 _ABOVE_ALL = 2**31 - 1
 
 
-async def verify_newest(pool: Pool, program: str, blocks: int) -> SealsVerified:
-    """Compute the newest blocks anew from their rows and fields, each beside the one before it."""
-    rows, verified, broken = 0, 0, list[SealBreak]()
+async def verify_below(pool: Pool, program: str, before: int | None, blocks: int) -> SealsVerified:
+    """Compute blocks anew from their rows and fields, each beside the next: the newest below number `before`.
+
+    None means the newest of all.
+    """
+    numbers, rows, broken = list[int](), 0, list[SealBreak]()
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         as_of = (await read_sealed(connection))["as_of"]
-        newer: asyncpg.Record | None = None
-        while verified < blocks:
-            before = _ABOVE_ALL if newer is None else newer["block_no"]
-            page = await read_newest_blocks(connection, program, before, min(_AT_ONCE, blocks - verified))
+        newer = None if before is None else await read_block_from(connection, program, before)
+        below = _ABOVE_ALL if before is None else before
+        while len(numbers) < blocks:
+            page = await read_newest_blocks(connection, program, below, min(_AT_ONCE, blocks - len(numbers)))
             for block in page:
                 broken += _breaks(block, newer)
-                rows, verified, newer = rows + block["rows"], verified + 1, block
+                rows, below, newer = rows + block["rows"], block["block_no"], block
+                numbers.append(below)
             if not page:
                 broken += _beginning(newer)
                 break
-    return SealsVerified(program_id=program, as_of=as_of, blocks=verified, rows=rows, broken=broken)
+    newest, oldest = (numbers[0], numbers[-1]) if numbers else (None, None)
+    return SealsVerified(
+        program_id=program, as_of=as_of, blocks=len(numbers), newest=newest, oldest=oldest, rows=rows, broken=broken
+    )
 
 
 def _breaks(block: asyncpg.Record, newer: asyncpg.Record | None) -> Sequence[SealBreak]:

@@ -14,7 +14,7 @@ from services.redemption.domain.refused import RefusedError
 from services.redemption.refusals import Asked, refuse, unknown_member
 from services.redemption.requests.export import blocks_shown, export
 from services.redemption.requests.look_through import look_through, look_through_csv
-from services.redemption.requests.verify_seals import verify_newest
+from services.redemption.requests.verify_seals import verify_below
 from services.redemption.store.look_through import read_look_through
 from services.redemption.store.proofs import read_blocks, read_owner
 from services.redemption.store.queries import has_wallet
@@ -30,6 +30,7 @@ AfterEntry = Annotated[int, Query(ge=0, le=MAX_SAFE_INTEGER)]
 AfterBlock = Annotated[int, Query(ge=0, le=2**31 - 1)]
 Limit = Annotated[int, Query(ge=1, le=200)]  # a proof reads its row's whole block
 Verified = Annotated[int, Query(ge=1, le=200)]  # each has up to 4,096 rows to be hashed anew
+BeforeBlock = Annotated[int | None, Query(ge=2, le=2**31 - 1)]
 BlockLimit = Annotated[int, Query(ge=1, le=1000)]
 
 
@@ -55,9 +56,12 @@ def proof_routes(running: Running, access: Access) -> APIRouter:
         return SealsAnswer(**dict(sealed), programs=[_head(program, heads.get(program)) for program in programs])
 
     @router.get("/programs/{program}/seals/verification", dependencies=[Depends(access.operator)])
-    async def verify_seals(program: Program, blocks: Verified = 100) -> SealsVerified:
-        """Compute the newest blocks anew from the journal's rows; `greenpoints audit seals` does so with all."""
-        return await verify_newest(pool, program, blocks)
+    async def verify_seals(program: Program, blocks: Verified = 100, before: BeforeBlock = None) -> SealsVerified:
+        """Compute the newest blocks anew from the journal's rows, or the newest below number `before`.
+
+        `greenpoints audit seals` does so with all of them.
+        """
+        return await verify_below(pool, program, before, blocks)
 
     @router.get("/programs/{program}/members/{member:path}/export", dependencies=[Depends(access.member)])
     async def export_member(

@@ -30,6 +30,11 @@ NEWEST_BLOCKS = """
                        AND program_id = b.program_id) AS r
      ORDER BY b.block_no DESC
 """
+# What the block below it must fit: where it starts, and the hash it names.
+BLOCK_FROM = """
+    SELECT block_no, after_entry, previous_hash FROM journal_block
+     WHERE program_id = $1 AND block_no >= $2 ORDER BY block_no LIMIT 1
+"""
 
 
 async def read_sealed(connection: Connection) -> asyncpg.Record:
@@ -45,3 +50,8 @@ async def read_heads(connection: Connection, programs: Sequence[str]) -> list[as
 async def read_newest_blocks(connection: Connection, program: str, before: int, limit: int) -> list[asyncpg.Record]:
     """At most `limit` blocks below number `before`, with what their rows give."""
     return await connection.fetch(NEWEST_BLOCKS, program, before, limit)
+
+
+async def read_block_from(connection: Connection, program: str, number: int) -> asyncpg.Record | None:
+    """The first block from this number on; None where the chain ends before it."""
+    return await connection.fetchrow(BLOCK_FROM, program, number)

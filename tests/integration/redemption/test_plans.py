@@ -46,10 +46,10 @@ from services.redemption.store.quotes import DELETE_ENDED, QUOTE
 from services.redemption.store.redeemability import FULFILMENT, SPENDABLE, TIERS
 from services.redemption.store.restorations import OPEN_CHILD_LOTS, SAVE_RESTORATIONS, STILL_OUT
 from services.redemption.store.save import SAVE_BATCH, SAVE_UNDER_LOCK
-from services.redemption.store.seal_state import HEADS, NEWEST_BLOCKS
+from services.redemption.store.seal_state import BLOCK_FROM, HEADS, NEWEST_BLOCKS
 from services.redemption.store.seals import LAST_BLOCKS, ROWS_TO_SEAL
 from services.redemption.store.standing import CLAIMED, UNSERVED
-from services.redemption.store.stock import GIVE_BACK, LOCK_CLAIMED, TAKE, TAKEN
+from services.redemption.store.stock import GIVE_BACK, LOCK_CLAIMED, LOCK_COUNTS, TAKE, TAKEN
 from services.redemption.store.sweep import LOCK_DUE_WALLETS
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.plans import analyze_all, plan_of, read_whole
@@ -128,6 +128,7 @@ async def crowded(module_database: Database) -> AsyncIterator[Redemption]:
         pytest.param(ROWS_TO_SEAL, ["journal_sealing"], id="rows to seal"),
         pytest.param(LAST_BLOCKS, ["journal_block_pkey"], id="last blocks"),
         pytest.param(HEADS, ["journal_block_pkey"], id="heads of chains"),
+        pytest.param(BLOCK_FROM, ["journal_block_pkey"], id="block above those to verify"),
         pytest.param(NEWEST_BLOCKS, ["journal_block_pkey", "journal_sealing"], id="blocks to verify"),
         pytest.param(BLOCKS_OF, ["block_of_range"], id="blocks of an export"),
         pytest.param(BLOCK_PAGE, ["journal_block_pkey"], id="block page"),
@@ -170,6 +171,7 @@ async def crowded(module_database: Database) -> AsyncIterator[Redemption]:
         pytest.param(TAKE.sql, ["purchased_line_unserved"], id="take stock"),
         pytest.param(TAKEN, ["stock_count_pkey"], id="stock taken"),
         pytest.param(LOCK_CLAIMED, ["reward_claim_pkey", "stock_count_pkey"], id="lock stock to give back"),
+        pytest.param(LOCK_COUNTS, ["reward_claim_pkey", "stock_count_pkey"], id="lock stock to exchange"),
         pytest.param(GIVE_BACK, ["reward_claim_pkey", "stock_count_pkey", "purchased_line_served"], id="give back"),
         pytest.param(CLAIMED, ["reward_claim_of_member"], id="a member's claims"),
         pytest.param(UNSERVED, ["purchased_line_unserved"], id="purchases that have not served"),

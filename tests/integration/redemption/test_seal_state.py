@@ -19,8 +19,9 @@ async def _seals(redemption: Redemption) -> Any:
     return answer.json()
 
 
-async def _verified(redemption: Redemption, blocks: int = 100) -> Any:
-    answer = await redemption.http.get(f"/v1/programs/{PROGRAM}/seals/verification", params={"blocks": blocks})
+async def _verified(redemption: Redemption, blocks: int = 100, **asked: int) -> Any:
+    path = f"/v1/programs/{PROGRAM}/seals/verification"
+    answer = await redemption.http.get(path, params={"blocks": blocks, **asked})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -47,10 +48,14 @@ async def test_the_last_block_and_what_waits_are_told(redemption: Redemption) ->
 async def test_untouched_blocks_hold(redemption: Redemption) -> None:
     nothing = await _verified(redemption)
     assert (nothing["blocks"], nothing["rows"], nothing["broken"]) == (0, 0, [])
+    assert (nothing["newest"], nothing["oldest"]) == (None, None)
     await _three_blocks(redemption)
     whole, newest = await _verified(redemption), await _verified(redemption, 2)
     assert (whole["blocks"], whole["rows"], whole["broken"]) == (3, 6, [])
     assert (newest["blocks"], newest["rows"], newest["broken"]) == (2, 4, [])
+    assert (newest["newest"], newest["oldest"]) == (3, 2)
+    older = await _verified(redemption, before=newest["oldest"])
+    assert (older["newest"], older["oldest"], older["rows"], older["broken"]) == (1, 1, 2, [])
 
 
 @pytest.mark.parametrize(
@@ -70,11 +75,35 @@ async def test_what_a_superuser_touched_is_found(
     redemption: Redemption, database: Database, tampering: str, broken: list[tuple[int, str]]
 ) -> None:
     await _three_blocks(redemption)
+    await _tamper(database, tampering)
+    assert _broken(await _verified(redemption)) == broken
+
+
+@pytest.mark.parametrize(
+    ("tampering", "before", "broken"),
+    [
+        ("UPDATE redemption.journal SET points = points + 1 WHERE entry_id = 1", 2, [(1, "ROWS_CHANGED")]),
+        ("DELETE FROM redemption.journal_block WHERE block_no = 2", 2, [(1, "CHAIN_BROKEN")]),
+        ("DELETE FROM redemption.journal_block WHERE block_no = 1", 2, [(2, "CHAIN_BROKEN")]),
+        ("UPDATE redemption.journal SET points = points + 1 WHERE entry_id = 5", 3, []),
+    ],
+)
+async def test_older_blocks_are_looked_at_beside_the_next(
+    redemption: Redemption, database: Database, tampering: str, before: int, broken: list[tuple[int, str]]
+) -> None:
+    await _three_blocks(redemption)
+    await _tamper(database, tampering)
+    assert _broken(await _verified(redemption, before=before)) == broken
+
+
+async def _tamper(database: Database, tampering: str) -> None:
     admin = await asyncpg.connect(database.admin_dsn)
     try:
         await admin.execute("SET session_replication_role = replica")
         await admin.execute(tampering)
     finally:
         await admin.close()
-    found = [(one["block_no"], one["wrong"]) for one in (await _verified(redemption))["broken"]]
-    assert found == broken
+
+
+def _broken(verified: Any) -> list[tuple[int, str]]:
+    return [(one["block_no"], one["wrong"]) for one in verified["broken"]]
