@@ -111,7 +111,8 @@ class GrantEntry(msgspec.Struct, gc=False):
 class ReceiptEntry(msgspec.Struct):
     """A receipt; without a purchase it is awaited: a refund came first.
 
-    `cap_uses`: points that its grants use of counted caps, as things stand.
+    `cap_uses`: points that its grants use of counted caps, as things stand. `counted_minor`: what it counts for a tier
+    by money, where that is less than its basis as things stand.
     """
 
     receipt_key: UUID
@@ -135,6 +136,7 @@ class ReceiptEntry(msgspec.Struct):
     cap_uses: dict[CapUse, int] = msgspec.field(default_factory=dict)
     lines: list[LineEntry] = msgspec.field(default_factory=list)
     grants: list[GrantEntry] = msgspec.field(default_factory=list)
+    counted_minor: int | None = None
     changed: bool = False
     lines_new: bool = False
 

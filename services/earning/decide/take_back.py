@@ -21,7 +21,7 @@ def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundRef
 
     The first order's referral goes back with it once all of it came back.
     """
-    spent = spent_on(receipt, desk)
+    counted = receipt.counted_minor if receipt.counted_minor is not None else spent_on(receipt, desk)
     lines = {line.line_id: line for line in receipt.lines}
     for match in matches:
         line = lines[match.line_id]
@@ -32,7 +32,7 @@ def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundRef
     _return_tenders(receipt, refund)
     tell_tenders(receipt, returned_before, refund, desk)
     receipt.changed = True
-    _unspend(receipt, spent, desk)
+    _unspend(receipt, counted, desk)
     if receipt.purchase is None or receipt.rule_version is None or not receipt.grants:
         return 0
     program = desk.compiled[receipt.program_id, receipt.rule_version]
@@ -48,12 +48,17 @@ def take_back(receipt: ReceiptEntry, matches: Sequence[Match], refund: RefundRef
     return sum(taking.points for taking in takings) + reverse_referral(receipt, refund, desk)
 
 
-def _unspend(receipt: ReceiptEntry, spent: int, desk: EarningDesk) -> None:
-    """The money that counted for the member's tier and came back counts no longer."""
-    if spent and receipt.event_time is not None:
+def _unspend(receipt: ReceiptEntry, counted: int, desk: EarningDesk) -> None:
+    """The money that counted for the member's tier and came back counts no longer; none counts that did not before.
+
+    A tender that came back without the goods it paid for makes the basis rise: a refund earns nothing by that.
+    """
+    spent = spent_on(receipt, desk)
+    left = min(counted, spent)
+    receipt.counted_minor = left if left < spent else None
+    if left < counted and receipt.event_time is not None:
         program = desk.compiled[receipt.program_id, receipt.rule_version or 0]
-        left = min(spent, spent_on(receipt, desk))
-        note_progress(desk, program, receipt.member_id or "", receipt.event_time, money_minor=left - spent)
+        note_progress(desk, program, receipt.member_id or "", receipt.event_time, money_minor=left - counted)
 
 
 def settle_claims(receipt: ReceiptEntry, desk: EarningDesk) -> None:

@@ -251,6 +251,7 @@ def receipt_of(
             for line in lines
         ],
         [grant_of(grant) for grant in grants],
+        stored["counted_minor"],
     )
 
 

@@ -25,7 +25,7 @@ def receipt_arguments(desk: EarningDesk) -> dict[str, object]:
             _new_receipt_row(receipt, None if (key := receipt.event_key) is None else decisions.pop(key))
             for receipt in new
         ],
-        "changed_receipts": [_receipt_row(receipt) for receipt in changed],
+        "changed_receipts": [(*_receipt_row(receipt), receipt.counted_minor) for receipt in changed],
         "changed_key": [receipt.receipt_key for receipt in changed],
         "changed_revision": [receipt.revision for receipt in changed],
         **_line_arguments(touched),
@@ -66,7 +66,7 @@ def _new_receipt_row(receipt: ReceiptEntry, decision: DecisionRow | None) -> tup
         _NO_DECISION if decision is None else (microseconds(decision.delivered.arrival), decision.would_have_earned)
     )
     granted = _granted(receipt.grants[0]) if receipt.grants else _NO_GRANT
-    return *_receipt_row(receipt), *decided, *granted
+    return *_receipt_row(receipt), *decided, *granted, receipt.counted_minor
 
 
 def _granted(grant: GrantEntry) -> tuple[object, ...]:

@@ -80,10 +80,10 @@ PARTS = (
         """
         INSERT INTO receipt (receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source,
                              event_id, event_time, outcome, code, rule_version, facts, purchase,
-                             returned_points_minor, returned_voucher_minor, cap_uses)
+                             returned_points_minor, returned_voucher_minor, cap_uses, counted_minor)
         SELECT receipt_key, program_id, merchant_id, receipt_id, member_id, event_key, event_source, event_id,
                instant(event_time), outcome, code, rule_version, facts::json, purchase::json,
-               returned_points_minor, returned_voucher_minor, cap_uses::json
+               returned_points_minor, returned_voucher_minor, cap_uses::json, counted_minor
           FROM gate, unnest(:receipts::new_receipt_row[])
          ORDER BY receipt_key
         """,
@@ -96,7 +96,7 @@ PARTS = (
                event_id = c.event_id, event_time = instant(c.event_time), outcome = c.outcome, code = c.code,
                rule_version = c.rule_version, facts = c.facts::json, purchase = c.purchase::json,
                returned_points_minor = c.returned_points_minor, returned_voucher_minor = c.returned_voucher_minor,
-               cap_uses = c.cap_uses::json, revision = r.revision + 1
+               cap_uses = c.cap_uses::json, counted_minor = c.counted_minor, revision = r.revision + 1
           FROM (SELECT c.*, v.revision, there.ctid AS place
                   FROM gate, unnest(:changed_receipts::receipt_row[]) AS c
                   JOIN unnest(:changed_key::uuid[], :changed_revision::integer[]) AS v (receipt_key, revision)

@@ -4,9 +4,8 @@ It follows points.md, not earning's code: net after refunds, less the share paid
 back, less tax where the program says so; without lines that never earn. What is spread goes by largest remainder.
 """
 
-# A refund may give back more of such a tender than the goods it takes counted, and what counted never rises again: then
-# the order of refunds matters, which no row keeps. The tender given back is how much less may have been counted. Where
-# both were part of a refund, spreading anew may move a minor unit a line.
+# A refund may give back more of such a tender than the goods it takes had of it, and what counted never rises again: then
+# the receipt says what it still counts, and that is less than the basis counted here.
 MONEY = """
 WITH receipt AS MATERIALIZED (
     SELECT s.*, t.time_zone, t.tax_excluded, t.shipping_earns,
@@ -57,18 +56,19 @@ WITH receipt AS MATERIALIZED (
       FROM spread GROUP BY 1
 ), expected AS (
     SELECT r.program_id, r.member_id, (r.event_time AT TIME ZONE r.time_zone)::date AS day,
-           sum(coalesce(c.minor, 0)) AS most,
-           sum(CASE WHEN b.any_of_it AND r.points_minor + r.voucher_minor > 0
-                    THEN greatest(coalesce(c.minor, 0) - r.returned_points_minor - r.returned_voucher_minor - b.lines,
-                                  0)
-                    ELSE coalesce(c.minor, 0) END) AS least_
-      FROM receipt AS r JOIN back AS b USING (receipt_key) JOIN counted AS c USING (receipt_key) GROUP BY 1, 2, 3
+           sum(coalesce(r.counted_minor, c.minor, 0)) AS minor
+      FROM receipt AS r JOIN counted AS c USING (receipt_key) GROUP BY 1, 2, 3
 )
-SELECT 'money that counts for the tier differs from that of the receipts' AS wrong,
-       coalesce(p.program_id, e.program_id) AS program_id, coalesce(p.member_id, e.member_id) AS member_id,
-       'day ' || coalesce(p.day, e.day) AS subject,
-       concat_ws(' to ', nullif(coalesce(e.least_, 0), coalesce(e.most, 0)), coalesce(e.most, 0)) AS expected,
-       coalesce(p.money_minor, 0)::text AS found
+SELECT 'receipt counts more for the tier than its basis, or less with no such tender back' AS wrong, r.program_id,
+       r.member_id, 'receipt ' || r.receipt_key AS subject,
+       concat_ws(' to ', '0', coalesce(c.minor, 0)) AS expected, r.counted_minor::text AS found
+  FROM receipt AS r JOIN counted AS c USING (receipt_key)
+ WHERE r.counted_minor IS NOT NULL
+   AND (r.counted_minor >= coalesce(c.minor, 0) OR r.returned_points_minor + r.returned_voucher_minor = 0)
+UNION ALL
+SELECT 'money that counts for the tier differs from that of the receipts',
+       coalesce(p.program_id, e.program_id), coalesce(p.member_id, e.member_id), 'day ' || coalesce(p.day, e.day),
+       coalesce(e.minor, 0)::text, coalesce(p.money_minor, 0)::text
   FROM earning.audit_tier_progress AS p FULL JOIN expected AS e USING (program_id, member_id, day)
- WHERE coalesce(p.money_minor, 0) NOT BETWEEN coalesce(e.least_, 0) AND coalesce(e.most, 0)
+ WHERE coalesce(p.money_minor, 0) <> coalesce(e.minor, 0)
 """
