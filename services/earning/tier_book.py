@@ -24,6 +24,14 @@ class Progress(NamedTuple):
         return Progress(self.points + points, self.money_minor + money_minor)
 
 
+class Added(NamedTuple):
+    """What an event added to a day, or took off it."""
+
+    day: date
+    points: int
+    money_minor: int
+
+
 class TierChange(NamedTuple):
     """One line of a member's history: the tier from `effective_at` on. `place` counts from 1."""
 
@@ -47,8 +55,9 @@ class TierFloor(NamedTuple):
 class TierEntry(msgspec.Struct):
     """A member's standing by what counts, its floor, what counted per day, and when the tier changed.
 
-    `history` is (instant, tier from then on), in order. `moved` is what this batch added to days, `touched` the days
-    that the event at hand earned on; `lowered`: it took something back. `sums` are those of windows asked for before.
+    `history` is (instant, tier from then on), in order. `moved` is what this batch added to days. Of the event at hand:
+    `touched` are the days it earned on, `lowered` says that it took something back, `added` is all it did to days.
+    `sums` are those of windows asked for before.
     """
 
     standing: Standing = NO_TIER
@@ -60,6 +69,7 @@ class TierEntry(msgspec.Struct):
     changes: list[TierChange] = msgspec.field(default_factory=list)
     touched: set[date] = msgspec.field(default_factory=set)
     lowered: bool = False
+    added: list[Added] = msgspec.field(default_factory=list)
     changed: bool = False
     latest: date = date.min  # that anything is known of
     sums: dict[tuple[date, date], Progress] = msgspec.field(default_factory=dict)
@@ -76,6 +86,7 @@ class TierEntry(msgspec.Struct):
 
     def add(self, day: date, points: int, money_minor: int) -> None:
         self.latest = max(self.latest, day)
+        self.added.append(Added(day, points, money_minor))
         for span, known in self.sums.items():
             if span[0] <= day <= span[1]:
                 self.sums[span] = known.plus(points, money_minor)

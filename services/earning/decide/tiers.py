@@ -4,7 +4,7 @@ Whatever handler earned or took back, the tier follows once its event is done (`
 tier held before it. An end of validity that has come is judged first, whichever event or timer gets there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
@@ -24,7 +24,7 @@ from services.earning.domain.tiers import (
     risen,
     without_what_came_back,
 )
-from services.earning.tier_book import TierChange, TierEntry
+from services.earning.tier_book import Added, TierChange, TierEntry
 from shared.events.cloudevent import derived_id
 from shared.events.event import EventData
 from shared.events.keys import member_key
@@ -112,8 +112,8 @@ def _then_tiers(handler: Handler[EarningDesk]) -> Handler[EarningDesk]:
 def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
     """Ends that have come, then what the event added or took away; a tier.changed for each change."""
     event, entry = delivered.required_event, desk.tiers.of(member)
-    touched, lowered = entry.touched, entry.lowered
-    entry.touched, entry.lowered = set(), False
+    touched, lowered, added = entry.touched, entry.lowered, entry.added
+    entry.touched, entry.lowered, entry.added = set(), False, []
     version = desk.programs.in_force(member[0], event.time)
     program = None if version is None else desk.compiled[version.program_id, version.version]
     if program is None or program.tiers is None:
@@ -123,7 +123,7 @@ def _settle(delivered: Delivered, member: MemberKey, desk: EarningDesk) -> None:
         return  # nearly every event: no tier before, none now
     day = program.dates.day(event.time)
     if entry.standing.holdings:
-        _end_what_is_due(entry, member, program, day, desk)
+        _end_what_is_due(entry, member, program, day, added, desk)
     count = _count(entry, terms)
     today = _latest_day(entry, program, day)
     before = after = entry.standing
@@ -160,12 +160,18 @@ def _latest_day(entry: TierEntry, program: CompiledProgram, day: date) -> date:
 
 
 def _end_what_is_due(
-    entry: TierEntry, member: MemberKey, program: CompiledProgram, today: date, desk: EarningDesk
+    entry: TierEntry,
+    member: MemberKey,
+    program: CompiledProgram,
+    today: date,
+    added: Sequence[Added],
+    desk: EarningDesk,
 ) -> None:
+    """Without what the event at hand `added`: the timer, had it come in time, would not have counted it either."""
     terms = program.tiers
     if terms is None:
         return
-    count = _count(entry, terms)
+    count = _count(entry, terms, without=added)
     while _is_due(entry.standing, terms, today):
         due_on = entry.standing.due_on(terms) or date.max
         after = at_its_end(entry.standing, terms, count)
@@ -199,11 +205,11 @@ def _change(
     desk: EarningDesk,
 ) -> None:
     before, entry.standing, entry.changed = entry.tier_id, after, True
-    top, terms = after.top, program.tiers
+    terms = program.tiers
     now = after.tier_id if terms is None else _tier(entry, after, terms, effective_at)
-    if now != after.tier_id:  # the floor has no end
-        top = None
-    until = None if top is None else start_of_day(top.valid_until + timedelta(days=1), program.zone)
+    # a floor has no end; who comes back into a grace has the tier until that ends
+    due_on = None if terms is None or now != after.tier_id else after.due_on(terms)
+    until = None if due_on is None else start_of_day(due_on, program.zone)
     change = TierChange(
         told.change_id,
         len(entry.history) + 1,
@@ -257,8 +263,17 @@ def _is_due(standing: Standing, terms: TierTerms, day: date) -> bool:
     return due_on is not None and due_on <= day
 
 
-def _count(entry: TierEntry, terms: TierTerms) -> Count:
-    return lambda day: entry.sum(terms.part.qualify_by, terms.window_start(day), day)
+def _count(entry: TierEntry, terms: TierTerms, *, without: Sequence[Added] = ()) -> Count:
+    what = terms.part.qualify_by
+
+    def count(day: date) -> int:
+        first = terms.window_start(day)
+        newer = [each for each in without if first <= each.day <= day]
+        return entry.sum(what, first, day) - sum(
+            each.points if what == "points" else each.money_minor for each in newer
+        )
+
+    return count if without else lambda day: entry.sum(what, terms.window_start(day), day)
 
 
 def due_event_id(member: MemberKey, due_at: datetime) -> UUID:

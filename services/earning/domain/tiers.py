@@ -144,14 +144,15 @@ def risen(standing: Standing, terms: TierTerms, day: date, count: Count) -> Stan
     if reached > rank:
         return Standing((*standing.holdings, Holding(terms.ids[reached - 1], day, terms.good_until(day))))
     if top is not None and standing.in_grace and 0 < rank == reached:
-        return Standing((Holding(top.tier_id, day, terms.good_until(day)),))
+        return Standing((*standing.holdings, Holding(top.tier_id, day, terms.good_until(day))))
     return standing
 
 
 def without_what_came_back(standing: Standing, terms: TierTerms, today: date, count: Count) -> Standing:
     """After a refund: a tier that without it was never reached falls at once, without grace, unless it is reached now.
 
-    What the member rose from comes back, if that is good still and was itself reached without what came back.
+    What the member rose from comes back, if it was itself reached without what came back; where its end has come since,
+    that is judged now, as it would have been: the member may be in its grace.
     """
     holdings = list(standing.holdings)
     now = terms.rank_at(count(today))
@@ -159,9 +160,9 @@ def without_what_came_back(standing: Standing, terms: TierTerms, today: date, co
         holdings.pop()
     if len(holdings) == len(standing.holdings):
         return standing
-    while holdings and holdings[-1].valid_until < today:
-        holdings.pop()
     left = Standing(tuple(holdings))
+    while (due_on := left.due_on(terms)) is not None and due_on <= today:
+        left = at_its_end(left, terms, count)
     return risen(left, terms, today, count)
 
 

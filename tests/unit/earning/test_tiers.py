@@ -98,7 +98,7 @@ def test_a_fall_waits_for_the_grace_and_lands_where_the_count_qualifies() -> Non
     kept = at_its_end(waits, by, counting(by, {last: 100, end: 200}))
     assert kept == Standing((Holding("gold", end, end + 60 * DAY),))
     again = risen(waits, by, last + 3 * DAY, counting(by, {last: 100, last + 3 * DAY: 200}))
-    assert again == Standing((Holding("gold", last + 3 * DAY, last + 63 * DAY),))
+    assert (again.top, again.in_grace) == (Holding("gold", last + 3 * DAY, last + 63 * DAY), False)
 
 
 def test_a_calendar_year_is_judged_before_its_count_starts_anew() -> None:
@@ -131,9 +131,22 @@ def test_a_refund_takes_back_the_tier_it_lifted_and_what_was_before_returns() ->
     assert without_what_came_back(both, by, today, counting(by, {})) == NO_TIER
     # what came since holds it up
     assert without_what_came_back(both, by, today, counting(by, {MAY_10: 100, today: 200})) == both
-    # months later what was before is good no longer
-    late = MAY_10 + 61 * DAY
-    assert without_what_came_back(both, by, late, counting(by, {MAY_10: 100})) == NO_TIER
+    # what was before has ended since: it would be in its grace, and later gone
+    came_to_its_end = without_what_came_back(both, by, MAY_10 + 61 * DAY, counting(by, {MAY_10: 100}))
+    assert came_to_its_end == Standing((silver,), in_grace=True)
+    assert without_what_came_back(both, by, MAY_10 + 71 * DAY, counting(by, {MAY_10: 100})) == NO_TIER
+
+
+@pytest.mark.parametrize("more", [150, 300], ids=["the same tier", "a higher one"])
+def test_buying_in_grace_and_bringing_it_back_leaves_the_grace_as_it_was(more: int) -> None:
+    by, last = terms(grace_days=30), MAY_10 + 60 * DAY
+    waits = at_its_end(Standing((Holding("silver", MAY_10, last),)), by, counting(by, {MAY_10: 100}))
+    day = last + 5 * DAY
+    bought = risen(waits, by, day, counting(by, {MAY_10: 100, day: more}))
+    assert not bought.in_grace
+    assert bought.due_on(by) == day + 61 * DAY
+    assert without_what_came_back(bought, by, day + DAY, counting(by, {MAY_10: 100})) == waits
+    assert waits.due_on(by) == last + 31 * DAY
 
 
 @given(
