@@ -39,7 +39,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """`quantity` and `net_minor` of the refund line `index` that come off one bought line."""
+    """`quantity` and `net_minor` of the refund line `index` that come off one bought line; perhaps money alone."""
 
     index: int
     receipt: ReceiptKey
@@ -77,14 +77,14 @@ def claims_of(refund: PurchaseRefunded) -> tuple[Claim, ...]:
 def match_receipt(claims: Iterable[Claim], bought: Sequence[BoughtLine]) -> Matching:
     """Match a refund that names its receipt; `bought` are that receipt's lines, whatever their order.
 
-    A claim with a line id takes that line alone, the others the lines of their SKU in line order. What is beyond
-    the purchase, in pieces or in money, is OVER_REFUND.
+    A claim with a line id takes that line alone, the others the lines of their SKU: those of its price first, then in
+    line order. What is beyond the purchase, in pieces or in money, is OVER_REFUND.
     """
     shelf = _Shelf(sorted(bought, key=lambda line: line.position))
     results = []
     # Named lines first: a claim by SKU must not use up the line that another claim names.
     for claim in sorted(claims, key=lambda claim: (claim.line_id is None, claim.index)):
-        lines = shelf.of_sku(claim.sku) if claim.line_id is None else shelf.of_line(claim.line_id)
+        lines = shelf.of_price(claim) if claim.line_id is None else shelf.of_line(claim.line_id)
         matches, quantity, net_minor = shelf.take(claim, lines)
         over = _rest(claim, claim.quantity - quantity, claim.net_minor - net_minor)
         beyond = over.quantity > 0 or over.net_minor > 0
@@ -127,6 +127,15 @@ class _Shelf:
     def of_sku(self, sku: str) -> Sequence[int]:
         return self._by_sku.get(sku, ())
 
+    def of_price(self, claim: Claim) -> Sequence[int]:
+        """Those of its SKU, first the ones whose pieces cost what is asked back for a piece."""
+
+        def costs_other(place: int) -> bool:
+            line = self._lines[place]
+            return line.net_minor * claim.quantity != claim.net_minor * line.quantity
+
+        return sorted(self.of_sku(claim.sku), key=costs_other)
+
     def of_line(self, line_id: str) -> Sequence[int]:
         return [place for place, line in enumerate(self._lines) if line.line_id == line_id]
 
@@ -134,9 +143,10 @@ class _Shelf:
         """The claim's parts, and the quantity and net they sum to.
 
         A part's net is floor(net × quantity so far ÷ quantity) less what earlier parts took, so that parts sum
-        to the claim's net; never more than is left of the bought line.
+        to the claim's net; never more than is left of the bought line. What the pieces taken are paid back beyond that
+        comes off the other lines of the same receipts: one SKU at several prices comes back whole, however it is told.
         """
-        matches = []
+        parts: dict[int, tuple[int, int]] = {}
         taken = net_taken = 0
         for place in places:
             quantity = min(self._quantity[place], claim.quantity - taken)
@@ -145,11 +155,23 @@ class _Shelf:
             taken += quantity
             net = min(self._net[place], claim.net_minor * taken // claim.quantity - net_taken)
             net_taken += net
-            self._quantity[place] -= quantity
-            self._net[place] -= net
-            line = self._lines[place]
-            matches.append(Match(claim.index, line.receipt, line.line_id, quantity, net))
-        return matches, taken, net_taken
+            parts[place] = quantity, net
+        of_receipts = {self._lines[place].receipt for place in parts}
+        for place in places:
+            if self._lines[place].receipt not in of_receipts:
+                continue
+            quantity, net = parts.get(place, (0, 0))
+            beyond = min(self._net[place] - net, claim.net_minor * taken // claim.quantity - net_taken)
+            if beyond > 0:
+                net_taken += beyond
+                parts[place] = quantity, net + beyond
+        return [self._off(claim, place, *part) for place, part in parts.items()], taken, net_taken
+
+    def _off(self, claim: Claim, place: int, quantity: int, net: int) -> Match:
+        self._quantity[place] -= quantity
+        self._net[place] -= net
+        line = self._lines[place]
+        return Match(claim.index, line.receipt, line.line_id, quantity, net)
 
 
 def _rest(claim: Claim, quantity: int, net_minor: int) -> Claim:

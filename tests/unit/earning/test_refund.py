@@ -1,5 +1,6 @@
 """Which bought lines a refund takes back."""
 
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -57,6 +58,44 @@ def test_a_line_that_is_named_is_not_used_up_by_a_claim_that_names_none() -> Non
     lines = [bought("1"), bought("2")]
     matching = match_receipt([claim(1, 900), claim(1, 1_000, line_id="1", index=1)], lines)
     assert matching == Matching((Match(0, "r", "2", 1, 900), Match(1, "r", "1", 1, 1_000)), ())
+
+
+def test_one_sku_at_two_prices_goes_by_the_price_and_comes_back_whole() -> None:
+    lines = [bought("1", net=10_000), bought("2", net=5_000)]
+    assert match_receipt([claim(1, 5_000)], lines).matches == (Match(0, "r", "2", 1, 5_000),)
+    together = match_receipt([claim(2, 15_000)], lines)
+    assert together == Matching((Match(0, "r", "1", 1, 10_000), Match(0, "r", "2", 1, 5_000)), ())
+    odd = match_receipt([claim(1, 12_000)], lines)
+    assert odd == Matching((Match(0, "r", "1", 1, 10_000), Match(0, "r", "2", 0, 2_000)), ())
+    named = match_receipt([claim(1, 12_000, line_id="1")], lines)
+    assert [rest.code for rest in named.unmatched] == [OVER], "a named line gives no more than it cost"
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 9_000)), min_size=1, max_size=5), st.data())
+def test_all_pieces_and_all_money_of_a_sku_leave_nothing_however_they_are_told(
+    sold: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    lines = [bought(str(place), quantity=quantity, net=net) for place, (quantity, net) in enumerate(sold)]
+    pieces, money = sum(line.quantity for line in lines), sum(line.net_minor for line in lines)
+    while pieces:
+        quantity = data.draw(st.integers(1, pieces))
+        net = data.draw(st.integers(0, money)) if quantity < pieces else money
+        matching = match_receipt([claim(quantity, net)], lines)
+        assert matching.unmatched == ()
+        off = {match.line_id: match for match in matching.matches}
+        lines = [
+            replace(
+                line,
+                refunded_quantity=line.refunded_quantity + match.quantity,
+                refunded_net_minor=line.refunded_net_minor + match.net_minor,
+            )
+            if (match := off.get(line.line_id))
+            else line
+            for line in lines
+        ]
+        pieces, money = pieces - quantity, money - net
+    assert all(line.refunded_quantity == line.quantity for line in lines)
+    assert all(line.refunded_net_minor == line.net_minor for line in lines)
 
 
 def test_beyond_what_was_bought_a_receipt_refund_is_refused() -> None:
@@ -156,7 +195,7 @@ def test_no_piece_and_no_money_comes_back_twice(lines: list[BoughtLine], claims:
         rests = [rest.claim for rest in matching.unmatched if rest.claim.index == one.index]
         assert sum(m.quantity for m in taken) + sum(rest.quantity for rest in rests) == one.quantity
         assert sum(m.net_minor for m in taken) + sum(rest.net_minor for rest in rests) <= one.net_minor
-        assert all(match.quantity > 0 and match.net_minor >= 0 for match in taken)
+        assert all(min(match.quantity, match.net_minor) >= 0 < match.quantity + match.net_minor for match in taken)
 
 
 @given(shelves, refunds)
