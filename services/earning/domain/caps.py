@@ -18,14 +18,18 @@ class _Award(Protocol):
 
 
 def capped(rule_id: str, caps: Iterable[Cap], points: int, facts: EarnFacts) -> int:
-    """What is given of `points`: per cap what is left of it, or nothing where it rejects. Never below 0."""
+    """What is given of `points`: what is left of the tightest cap, or nothing where one that rejects is passed.
+
+    Never below 0. Each cap is held against all the points, so their order in the pack says nothing.
+    """
+    given = points
     for cap in caps:
         left = cap.points
         if cap.per != "transaction":
             left = max(0, min(left, facts.left.get((rule_id, cap.per), left)))
         if points > left:
-            points = left if cap.over == "partial" else 0
-    return points
+            given = min(given, left) if cap.over == "partial" else 0
+    return given
 
 
 def cap_uses(awards: Iterable[_Award], counters: Mapping[str, tuple[Counter, ...]]) -> dict[Counter, int]:

@@ -3,8 +3,8 @@
 A rate rule is rounded and split first; a multiplier works on those whole numbers, and what it adds or takes off is
 rounded once, over all lines and rules it works on, and split by largest remainder. What it adds is its own; what a
 factor below 1 takes off comes off whoever gave it. One after the other in the order of evaluation (`multiply`), or
-per line and rate rule the one with the largest factor (`best`) or with the latest start (`newest`); ties go to the
-earlier one.
+per line and rate rule the one with the largest factor (`best`; one whose caps have nothing left gives way) or with
+the latest start (`newest`); ties go to the earlier one.
 """
 
 from collections.abc import Sequence
@@ -122,6 +122,12 @@ def _taken_off(base: list[int], extras: list[Extra], parts: Sequence[int]) -> tu
     return rows[0], [(rule, row) for (rule, _), row in zip(extras, rows[1:], strict=True)]
 
 
+def _spent(multiplier: Multiplier, facts: EarnFacts) -> bool:
+    """Whether its caps let it add nothing any more: then it is the best of nothing."""
+    rule, does = multiplier.rule, multiplier.does
+    return does.numerator > does.denominator and bool(rule.caps) and not capped(rule.rule_id, rule.caps, 1, facts)
+
+
 def _one_each(rates: Sequence[Given], multipliers: Sequence[Multiplier], combine: Combine, facts: EarnFacts) -> Chosen:
     """Of the multipliers that meet on a line of a rate rule the best or the newest alone works there."""
     day = date.min if facts.day is None else facts.day.day
@@ -129,6 +135,8 @@ def _one_each(rates: Sequence[Given], multipliers: Sequence[Multiplier], combine
     def wins(one: Multiplier, other: Multiplier) -> bool:
         if combine == "newest":
             return one.rule.began(day) > other.rule.began(day)
+        if (spent := _spent(one, facts)) is not _spent(other, facts):
+            return not spent
         return one.does.numerator * other.does.denominator > other.does.numerator * one.does.denominator
 
     covered = [_covered(rates, multiplier) for multiplier in multipliers]

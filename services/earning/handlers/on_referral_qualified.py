@@ -44,7 +44,7 @@ def on_referral_qualified(delivered: Delivered, desk: EarningDesk) -> Fate:
 def _refusal(qualified: ReferralQualified, member: MemberEntry | None, reward: RewardEntry | None) -> ReasonCode | None:
     if reward is not None:  # its reversal overtook it, or it was told under another id
         return ReasonCode.NO_QUALIFYING_TRANSACTION if reward.event_key is None else ReasonCode.DUPLICATE_EARN
-    if member is None or not member.phone_verified:
+    if member is None or not member.phone_verified or not member.is_open_at(qualified.qualified_at):
         return ReasonCode.ISSUE_TO_UNSPECIFIED
     if member.listed_party:
         return ReasonCode.LISTED_PARTY

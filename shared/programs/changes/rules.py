@@ -64,7 +64,9 @@ def _may_take(rule: Rule, pack: ProgramPack) -> bool:
         return True
     if not isinstance(rule, MultiplierRule):
         return False
-    return rule.factor.numerator < rule.factor.denominator or pack.combine_multipliers == "newest"
+    combine = pack.combine_multipliers
+    capped_best = combine == "best" and bool(rule.caps)  # it wins by its factor, however little its caps leave of it
+    return rule.factor.numerator < rule.factor.denominator or combine == "newest" or capped_best
 
 
 def _budget_lasts(old: Rule, new: Rule, before: ProgramPack, after: ProgramPack) -> bool:

@@ -141,13 +141,15 @@ class _Reading:
         return {(rule.rule_id, number): part for number, part in _split(points, weights).items()} if points else {}
 
     def capped(self, rule: Any, points: int) -> int:
-        for cap in rule.caps:
-            left = cap.points
-            if cap.per != "transaction":
-                left = min(left, self.facts.left.get((rule.rule_id, cap.per), left))
-            if points > left:
-                points = 0 if cap.over == "reject" else left
-        return points
+        lefts = [(self.cap_left(rule, cap), cap.over) for cap in rule.caps]
+        if any(points > left for left, over in lefts if over == "reject"):
+            return 0
+        return min([points, *(left for left, _ in lefts)])
+
+    def cap_left(self, rule: Any, cap: Any) -> int:
+        if cap.per == "transaction":
+            return int(cap.points)
+        return int(min(cap.points, self.facts.left.get((rule.rule_id, cap.per), cap.points)))
 
     def best_multipliers(self, multipliers: list[Any], standing: dict[str, Points]) -> list[Any]:
         for group in {rule.exclusive_group for rule in multipliers} - {None}:
@@ -227,7 +229,11 @@ class _Reading:
             return covers(rule)
         rivals = [one for one in multipliers if covers(one)]
         if self.pack.combine_multipliers == "best":
-            values: list[Any] = [Fraction(one.factor.numerator, one.factor.denominator) for one in rivals]
+            values: list[Any] = [
+                (one.factor.numerator <= one.factor.denominator or self.capped(one, 1) > 0,
+                 Fraction(one.factor.numerator, one.factor.denominator))
+                for one in rivals
+            ]  # fmt: skip
         else:
             values = [self.start(one) for one in rivals]
         return rivals[values.index(max(values))] is rule

@@ -86,7 +86,9 @@ def rules(draw: st.DrawFn, rule_id: str, *, monotone: bool = False) -> Any:
         return rule(rule_id, kind, **fields)
     fields["caps"] = draw(caps(monotone=monotone))
     fields["exclusive_group"] = draw(st.sampled_from([None, None, "g", "h"]))
-    fields["stackable"] = draw(st.integers(0, 3)) > 0
+    # one that stands alone and wins its group takes the others' points away, however few it gives
+    joins = monotone and fields["exclusive_group"] is not None
+    fields["stackable"] = joins or draw(st.integers(0, 3)) > 0
     fields["points"] = draw(st.integers(1, 200)) if kind != "rate" else draw(st.integers(1, 20))
     if kind == "rate":
         fields |= {"per_minor": draw(st.integers(1, 500)), "rounding": rounding}

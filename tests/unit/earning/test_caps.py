@@ -45,6 +45,12 @@ def test_the_tightest_of_several_caps_binds_and_the_split_sums_to_it() -> None:
     assert [of_line.points for of_line in award.lines] == [30, 20]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_order_of_caps_says_nothing(order: int) -> None:
+    caps = [*capped(30, "member_day"), *capped(50, over="reject")]
+    assert by_rule(HUNDRED, judged_by(rule("r", caps=caps[::order]))) == {}
+
+
 def test_an_award_says_what_it_uses_of_each_counter() -> None:
     program = judged_by(
         rule("r", caps=[*capped(70, "member_day"), *capped(60, "campaign"), *capped(90)]),

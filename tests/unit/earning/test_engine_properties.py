@@ -108,7 +108,9 @@ def test_other_receipts_before_it_and_the_same_one_again_change_nothing(
 def test_more_spend_never_earns_less_unless_a_rule_says_so(
     data: st.DataObject, receipt: PurchaseCompleted, terms: ProgramPack, known: EarnFacts, extra: int
 ) -> None:
-    """Rules that say so: stop, max_spend, unless, a cap that rejects, a factor below 1, a multiplier of some lines."""
+    """Rules that say so: stop, max_spend, unless, a cap that rejects, a factor below 1, a multiplier of some lines,
+    one of a group that does not stack.
+    """
     program = compile_program(terms)
     place = data.draw(st.integers(0, len(receipt.lines) - 1))
     lines = list(receipt.lines)

@@ -83,6 +83,18 @@ def test_the_best_is_chosen_line_by_line_and_newest_counts_the_window_that_runs(
     assert by_rule(HUNDRED, newest) == {"base": 100, "new": 200}
 
 
+@pytest.mark.parametrize(("left", "expected"), [(30, {"quint": 30}), (0, {"double": 100})])
+def test_the_best_gives_way_once_its_cap_is_used_up(left: int, expected: dict[str, int]) -> None:
+    program = judged_by(
+        rule("base"),
+        times("double", 2),
+        times("quint", 5, caps=[{"points": 1_000, "per": "campaign"}]),
+        combine_multipliers="best",
+    )
+    facts = facts_on(left={("quint", "campaign"): left})
+    assert by_rule(HUNDRED, program, facts) == {"base": 100, **expected}
+
+
 def test_multipliers_of_one_group_do_not_meet() -> None:
     program = judged_by(
         rule("base"), times("a", 2, exclusive_group="g"), times("b", 3, exclusive_group="g", when={"skus": ["pear"]})

@@ -1,6 +1,7 @@
 """Referrals: both sides rewarded once, one level deep, whatever arrives first; gone with the first order (C10)."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import permutations
 from random import Random
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.earning.desk import EarningDesk
+from services.earning.desk import EarningDesk, MemberEntry
 from shared.events.purchase_completed import PurchaseCompleted
 from shared.events.reason_codes import ReasonCode
 from tests.unit.earning.builders import NOON, ONE_PER_YUAN, line, purchase
@@ -134,6 +135,21 @@ def test_the_inviter_is_refused_and_the_invitee_keeps_its_own(registration: Happ
     desk = course(registration, registers("carol"), accepts("carol", "bob"), FIRST)
     qualified = next(row for row in desk.decisions if row.delivered.required_event.type.endswith("qualified.v1"))
     assert (qualified.outcome, qualified.code) == ("declined", code.value)
+    assert balances(desk) == {"carol": 80 + 50}
+
+
+def test_an_inviter_whose_account_was_closed_before_the_order_is_not_paid() -> None:
+    def bob_has_left() -> EarningDesk:
+        desk = empty_desk()
+        closed_at = NOON + timedelta(minutes=30)
+        desk.members["fruit-shop", "bob"] = MemberEntry(
+            NOON, phone_verified=True, listed_party=False, closed_at=closed_at
+        )
+        return desk
+
+    desk = play([registers("carol"), accepts("carol", "bob"), FIRST], bob_has_left)[0]
+    qualified = next(row for row in desk.decisions if row.delivered.required_event.type.endswith("qualified.v1"))
+    assert (qualified.outcome, qualified.code) == ("declined", ReasonCode.ISSUE_TO_UNSPECIFIED.value)
     assert balances(desk) == {"carol": 80 + 50}
 
 

@@ -11,6 +11,7 @@ from tests.unit.programs.packs import IN_TIME, ONE_PER_YUAN, TOO_LATE, codes, do
 
 EARNS = "rules one-per-yuan"
 NEWEST = {"combine_multipliers": "newest"}
+BEST = {"combine_multipliers": "best"}
 WINTER = {"from": "2026-11-01", "to": "2027-02-01"}
 SHORT = "RULE_CHANGE_NOTICE_TOO_SHORT"
 OTHER = {**ONE_PER_YUAN, "rule_id": "other"}
@@ -194,6 +195,8 @@ def test_what_harms_nobody_needs_no_notice(old: dict[str, Any], new: dict[str, A
         (rule(), {"rules": [ONE_PER_YUAN, double(factor="1/2")]}, "rules double"),
         (rule(), {"rules": [ONE_PER_YUAN, double()], "combine_multipliers": "newest"}, "combine_multipliers"),
         (rule() | NEWEST, {"rules": [ONE_PER_YUAN, double()]} | NEWEST, "rules double"),  # it may replace a larger one
+        (rule() | BEST, {"rules": [ONE_PER_YUAN, double(caps=[{"points": 5, "per": "campaign"}])]} | BEST,
+         "rules double"),  # it wins by its factor and may add less
         (during("2026-11-01", "2026-12-02"), rule(), "rules double"),
         (during("2026-11-01", "2027-01-02"),
          during("2026-11-01", "2027-01-01"), "rules double when dates"),

@@ -3,12 +3,14 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.redemption.routes.bill import RequestBody
 from services.redemption.routes.till import BillShown, CaptureWish
+from shared.events.fields import MAX_SAFE_INTEGER
 from shared.runtime.quick_route import QuickRequest
 
 _LINE = {"line_id": "1", "sku": "apple", "category": "fruit", "labels": ["fresh", "果"], "net_minor": 500}
@@ -59,3 +61,19 @@ def test_what_to_capture(shown: object) -> None:
 def test_a_plain_bill_is_one() -> None:
     _agree(BillShown, _BILL)
     assert _as_documented(BillShown, json.dumps(_BILL).encode()) is not None
+
+
+@pytest.mark.parametrize(
+    ("nets", "shipping", "is_one"),
+    [
+        ([MAX_SAFE_INTEGER], 0, True),
+        ([MAX_SAFE_INTEGER - 2, 1], 1, True),
+        ([MAX_SAFE_INTEGER, 1], 0, False),
+        ([MAX_SAFE_INTEGER], 1, False),
+        ([MAX_SAFE_INTEGER] * 2, MAX_SAFE_INTEGER, False),
+    ],
+)
+def test_the_total_of_a_bill_is_an_amount_of_money(nets: list[int], shipping: int, is_one: bool) -> None:
+    shown = {**_BILL, "lines": [{**_LINE, "net_minor": net} for net in nets], "shipping_minor": shipping}
+    _agree(BillShown, shown)
+    assert (_as_documented(BillShown, json.dumps(shown).encode()) is not None) == is_one
