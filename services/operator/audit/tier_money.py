@@ -4,8 +4,8 @@ It follows points.md, not earning's code: net after refunds, less the share paid
 back, less tax where the program says so; without lines that never earn. What is spread goes by largest remainder.
 """
 
-# A refund may give back more of such a tender than the goods it takes had of it, and what counted never rises again: then
-# the receipt says what it still counts, and that is less than the basis counted here.
+# A refund may give back more of such a tender than the goods it takes had of it, and what counted never rises again:
+# then the receipt says what it still counts, and that is less than the basis counted here.
 MONEY = """
 WITH receipt AS MATERIALIZED (
     SELECT s.*, t.time_zone, t.tax_excluded, t.shipping_earns,
