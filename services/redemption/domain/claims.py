@@ -81,11 +81,16 @@ class PlannedClaim:
 
 
 def plan_claims(
-    catalogue: Catalogue, standing: Standing, wishes: Sequence[Wish], quoted: Mapping[str, Price] = _NOT_QUOTED
+    catalogue: Catalogue,
+    standing: Standing,
+    wishes: Sequence[Wish],
+    quoted: Mapping[str, Price] = _NOT_QUOTED,
+    now: Catalogue | None = None,
 ) -> tuple[PlannedClaim, ...]:
     """Each wish in its turn, at its price; one that was `quoted` keeps that price (C16).
 
-    Limits and purchased lines count over all wishes together. Stock is not looked at: only taking it is exact.
+    `now` is what is in force, where that is not the quote's own `catalogue`. Limits and purchased lines count over all
+    wishes together. Stock is not looked at: only taking it is exact.
     Raises RefusedError (LIMIT_REACHED, NOT_ELIGIBLE), NoSuchRewardError, WrongSlotError.
     """
     planned: list[PlannedClaim] = []
@@ -108,11 +113,22 @@ def plan_claims(
                 price=quoted.get(reward.reward_id) or catalogue.price(reward, standing.tier),
                 slot=wish.slot,
                 when=_booked(catalogue, wish, reward),
-                counts=_counts(catalogue, reward, wish.slot),
+                counts=counts_in_force(now or catalogue, reward, wish.slot),
                 purchases=purchases,
             )
         )
     return tuple(planned)
+
+
+def counts_in_force(now: Catalogue, reward: AnyReward, slot: str | None) -> tuple[Count, ...]:
+    """What a claim of today counts on: stock and room in a slot as the version in force has them, whatever was quoted.
+
+    `reward` is by the terms that price it; they count where the version in force no longer knows it.
+    """
+    stocked = now.rewards.get(reward.reward_id, reward)
+    of_slot = None if slot is None else slot_count(stocked, slot) or slot_count(reward, slot)
+    counts = stock_counts(stocked, now.today)
+    return counts if of_slot is None else smallest((*counts, of_slot))
 
 
 def require_not_recalled(catalogue: Catalogue, wishes: Sequence[Wish]) -> None:
@@ -221,11 +237,6 @@ def _serving(
             reward_id=reward.reward_id,
         )
     return tuple(fitting[:claims])
-
-
-def _counts(catalogue: Catalogue, reward: AnyReward, slot: str | None) -> tuple[Count, ...]:
-    of_slot = slot_count(reward, slot) if slot is not None else None
-    return smallest((*stock_counts(reward, catalogue.today), *((of_slot,) if of_slot is not None else ())))
 
 
 def _begins_at(catalogue: Catalogue, reward_id: str, booking: Booking, slot: str | None) -> datetime:

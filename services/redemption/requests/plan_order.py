@@ -30,7 +30,7 @@ from shared.runtime.postgres import Connection
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`catalogue` holds the terms that price the claims; `now` those in force, which recalls and contracts go by."""
+    """`catalogue` holds the terms that price the claims; `now` those in force, for stock, recalls and contracts."""
 
     catalogue: Catalogue
     now: Catalogue
@@ -61,9 +61,9 @@ async def plan_order(
 ) -> Plan:
     """Judge the wishes under the wallet's lock; `wallet` is as the clock has it. With a quote, `wishes` may be empty.
 
-    A quote's price and conditions are those of its own version and moment (C16); who may redeem at all, and whether a
-    reward was recalled, is asked now. Raises RefusedError, and ProblemError: 404 for an unknown program, member, quote
-    or reward, 422 for a wrong slot or lines that are not the quote's.
+    A quote's price and conditions are those of its own version and moment (C16); who may redeem at all, whether a
+    reward was recalled and how many there are is asked now. Raises RefusedError, and ProblemError: 404 for an unknown
+    program, member, quote or reward, 422 for a wrong slot or lines that are not the quote's.
     """
     version = in_force(programs, member[0], now)
     profile = await read_profile(connection, member)
@@ -78,7 +78,7 @@ async def plan_order(
     standing = await read_standing(connection, catalogue, profile, wallet, rewards)
     try:
         require_not_recalled(current, wished)
-        claims = plan_claims(catalogue, standing, wished, quote.prices if quote is not None else {})
+        claims = plan_claims(catalogue, standing, wished, quote.prices if quote is not None else {}, current)
     except NoSuchRewardError as unknown:
         raise ProblemError(404, "NOT_FOUND", str(unknown), reward_id=unknown.reward_id) from unknown
     except WrongSlotError as wrong:

@@ -1,6 +1,7 @@
 """A reward is exchanged for another of the same: a return and a new order in one step, at the old price.
 
-Stock moves, no points do: the new order takes over the part of the debit that the units cost.
+Stock moves, no points do: the new order takes over the part of the debit that the units cost. Stock and recalls are
+those of the version in force, as for every new order.
 """
 
 from collections.abc import Mapping
@@ -8,9 +9,16 @@ from dataclasses import replace
 from uuid import UUID
 
 from services.redemption.desk import Member
-from services.redemption.domain.catalogue import catalogue_at
-from services.redemption.domain.claims import PlannedClaim, WrongSlotError, is_over, slot_time
-from services.redemption.domain.counts import slot_count, smallest, stock_counts
+from services.redemption.domain.catalogue import Catalogue, catalogue_at
+from services.redemption.domain.claims import (
+    PlannedClaim,
+    Wish,
+    WrongSlotError,
+    counts_in_force,
+    is_over,
+    require_not_recalled,
+    slot_time,
+)
 from services.redemption.domain.order import LineChange, Order, OrderChange
 from services.redemption.domain.order_steps import take_for_another
 from services.redemption.domain.standing import PurchasedLine
@@ -20,13 +28,13 @@ from services.redemption.requests.change_order import Open, change_order, put_ba
 from services.redemption.requests.hand_over import hand_over
 from services.redemption.requests.order_step import StepRequest
 from services.redemption.requests.place_order import booked_time, claim_id, is_code, order_lines
+from services.redemption.requests.plan_order import in_force
 from services.redemption.requests.vouchers_of_orders import end_vouchers
 from services.redemption.store.orders import Step, insert_order, read_served, save_step
-from services.redemption.store.stock import take
+from services.redemption.store.stock import lock_counts, take
 from services.redemption.told.orders import cause_of_step, tell_exchanged
 from shared.events.cloudevent import derived_id
 from shared.events.order_exchanged import OrderExchanged
-from shared.programs.expiry import business_day
 from shared.runtime.http import ProblemError
 from shared.runtime.service import Running
 
@@ -34,36 +42,47 @@ from shared.runtime.service import Running
 async def replace_order(running: Running, mint: VoucherMint, member: Member, request: StepRequest) -> UUID:
     """Units that were handed over are exchanged, under the conditions of a return. See `change_order`.
 
-    Raises ProblemError 422 besides, for a slot that the reward does not have.
+    Raises ProblemError 422 besides, for a slot that the reward does not have; 409 REWARD_RECALLED, OUT_OF_STOCK.
     """
 
     async def decide(opened: Open) -> OrderChange:
         change = take_for_another(opened.order, request.units, opened.now, defect=request.defect)
         if change.lines:
-            await _replace(opened, change, request, mint)
+            version = in_force(running.programs, member[0], opened.now)
+            await _replace(opened, catalogue_at(version.pack, opened.now), change, request, mint)
         return change
 
     return await change_order(running, member, "exchanged", request, decide)
 
 
-async def _replace(opened: Open, change: OrderChange, request: StepRequest, mint: VoucherMint) -> None:
+def exchange_key(change_id: UUID) -> str:
+    """The new order's own key: the caller's may be that of another order. No HTTP header can hold its arrow."""
+    return f"exchange → {change_id}"
+
+
+async def _replace(
+    opened: Open, current: Catalogue, change: OrderChange, request: StepRequest, mint: VoucherMint
+) -> None:
     connection, desk = opened.connection, opened.desk
+    require_not_recalled(current, [Wish(each.line.reward_id, each.quantity) for each in change.lines])
     step = _step(opened, change, request)
     served = await _served(opened, change)
     try:
-        planned = [_planned(opened, each, request, served.get(each.line.line_id, ())) for each in change.lines]
+        planned = [_planned(opened, current, each, request, served.get(each.line.line_id, ())) for each in change.lines]
     except WrongSlotError as wrong:
         raise ProblemError(422, "MALFORMED", str(wrong)) from wrong
     new_order = _new_order(opened, change, planned, step)
+    old_claims = [claim_id(change.order.order_id, each.line.line_id) for each in change.lines]
+    await lock_counts(connection, new_order.program_id, old_claims, planned)
     await put_back(opened, change)
     claims = [
         (claim_id(new_order.order_id, line_id), one) for line_id, one in zip(new_order.lines, planned, strict=True)
     ]
-    taken = await take(connection, new_order.member, claims, business_day(opened.now, opened.zone))
+    taken = await take(connection, new_order.member, claims, current.today)
     cause = cause_of_step(OrderExchanged, step.change_id, opened.now)
     undone = await undo_partners(opened, change, cause.id)
     tell_exchanged(desk, step, new_order, planned, taken, undone)
-    await insert_order(connection, new_order, request.idempotency_key, request.body_hash)
+    await insert_order(connection, new_order, exchange_key(step.change_id), request.body_hash)
     await save_step(connection, step)
     codes = [line_id for line_id, one in zip(new_order.lines, planned, strict=True) if is_code(one.reward)]
     for each, one in zip(change.lines, planned, strict=True):
@@ -100,7 +119,11 @@ async def _served(opened: Open, change: OrderChange) -> Mapping[str, tuple[Purch
 
 
 def _planned(
-    opened: Open, change: LineChange, request: StepRequest, purchases: tuple[PurchasedLine, ...]
+    opened: Open,
+    current: Catalogue,
+    change: LineChange,
+    request: StepRequest,
+    purchases: tuple[PurchasedLine, ...],
 ) -> PlannedClaim:
     """Nobody asks again who may have it, and what it costs is settled: only units have to be there."""
     catalogue = catalogue_at(opened.pack, opened.now)
@@ -109,8 +132,6 @@ def _planned(
     when = slot_time(catalogue, reward, slot)
     if when is not None and is_over(catalogue, when):
         raise WrongSlotError(f"Slot {slot} of reward {reward.reward_id} is over; name a later one.")
-    of_slot = None if slot is None else slot_count(reward, slot)
-    counts = stock_counts(reward, catalogue.today)
     return PlannedClaim(
         reward=reward,
         quantity=change.quantity,
@@ -118,7 +139,7 @@ def _planned(
         price=reward.price,
         slot=slot,
         when=when,
-        counts=smallest((*counts, of_slot)) if of_slot is not None else counts,
+        counts=counts_in_force(current, reward, slot),
         purchases=purchases,
     )
 

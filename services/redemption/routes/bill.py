@@ -1,13 +1,13 @@
 """A bill as a till shows it: what vouchers and benefits are judged by."""
 
 import hashlib
-from typing import Annotated
+from typing import Annotated, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.redemption.domain.voucher import BillLine
-from shared.events.fields import Currency, FreeText, Identifier, Identifiers, MinorUnits
+from shared.events.fields import MAX_SAFE_INTEGER, Currency, FreeText, Identifier, Identifiers, MinorUnits
 
 
 class RequestBody(BaseModel):
@@ -37,6 +37,17 @@ class Bill(RequestBody):
     currency: Currency
     receipt_id: Identifier | None = None
     lines: Annotated[tuple[LineShown, ...], Field(min_length=1, max_length=2000, strict=False)]
+
+    @property
+    def total_minor(self) -> int:
+        return sum(line.net_minor for line in self.lines)
+
+    @model_validator(mode="after")
+    def _is_an_amount(self) -> Self:
+        """Events tell sums of its lines, and each is one amount of money."""
+        if self.total_minor > MAX_SAFE_INTEGER:
+            raise ValueError(f"the bill's total is more than {MAX_SAFE_INTEGER} minor units")
+        return self
 
     def bill_lines(self) -> tuple[BillLine, ...]:
         return tuple(

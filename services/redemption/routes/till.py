@@ -42,11 +42,15 @@ class BillShown(Bill):
     points: SomePoints | None = None
     exact: bool = False
 
+    @property
+    def total_minor(self) -> int:
+        return super().total_minor + self.shipping_minor
+
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if self.exact and self.points is None:
             raise ValueError("exact needs points: say how many")
-        if self.vouchers_minor > sum(line.net_minor for line in self.lines) + self.shipping_minor:
+        if self.vouchers_minor > self.total_minor:
             raise ValueError("vouchers_minor is more than the bill")
         return self
 

@@ -66,6 +66,21 @@ LOCK_CLAIMED = """
      ORDER BY s.program_id, s.reward_id, s.line, s.period
        FOR UPDATE OF s
 """
+# The same rows, and those of claims to come, in the same order: one that is not there yet is written and so locked.
+LOCK_COUNTS = """
+    INSERT INTO stock_count AS counted (program_id, reward_id, line, period, allowed, taken)
+    SELECT program_id, reward_id, line, period, min(allowed), 0
+      FROM (SELECT $1 AS program_id, w.*
+              FROM unnest($3::text[], $4::text[], $5::text[], $6::bigint[]) AS w (reward_id, line, period, allowed)
+            UNION ALL
+            SELECT s.program_id, s.reward_id, s.line, s.period, s.allowed
+              FROM reward_claim c, unnest(c.lines, c.periods) AS l (line, period), stock_count s
+             WHERE c.claim_id = ANY ($2::uuid[]) AND s.program_id = c.program_id AND s.reward_id = c.reward_id
+               AND s.line = l.line AND s.period = l.period) AS named
+     GROUP BY program_id, reward_id, line, period
+     ORDER BY program_id, reward_id, line, period
+    ON CONFLICT (program_id, reward_id, line, period) DO UPDATE SET taken = counted.taken WHERE false
+"""
 GIVE_BACK = """
     WITH back AS (
         UPDATE reward_claim AS c SET given_back = c.given_back + g.units
@@ -122,6 +137,18 @@ async def take(
         for each in wanted
     }
     return tuple(_told(planned, before) for _, planned in claims)
+
+
+async def lock_counts(
+    connection: Connection, program_id: str, old_claims: Sequence[UUID], planned: Sequence[PlannedClaim]
+) -> None:
+    """Lock all that giving units of `old_claims` back and then taking the `planned` ones will touch.
+
+    Each of the two locks in order, but one after the other they do not: exchanges would wait for each other in a ring.
+    """
+    counts = smallest(each for one in planned for each in one.counts)
+    columns = [[count[place] for count in counts] for place in range(4)]
+    await connection.execute(LOCK_COUNTS, program_id, old_claims, *columns)
 
 
 async def give_back(connection: Connection, units: Sequence[tuple[UUID, int]]) -> None:

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.redemption.domain.catalogue import Catalogue, catalogue_at
-from services.redemption.domain.claims import NoSuchRewardError, PlannedClaim, Wish, WrongSlotError, plan_claims
+from services.redemption.domain.claims import (
+    NoSuchRewardError,
+    PlannedClaim,
+    Wish,
+    WrongSlotError,
+    counts_in_force,
+    plan_claims,
+)
 from services.redemption.domain.counts import Count, period_start, slot_count, smallest, stock_counts
 from services.redemption.domain.offers import Offer, offers
 from services.redemption.domain.refused import RefusedError
@@ -246,6 +253,21 @@ def test_a_booking_names_a_slot_that_is_to_come() -> None:
             plan(made, Wish("fruit-box", 1, slot))
     with pytest.raises(WrongSlotError):
         plan(catalogue(), Wish("fruit-box", 1, "2026-11-23"))
+
+
+def test_what_runs_out_is_counted_as_the_version_in_force_has_it() -> None:
+    slot = "2026-11-23T14:30"
+    quoted = catalogue(reward(kind="service_booking", booking=BOOKING, stock=[{"units": 9}]))
+    now = catalogue(
+        reward(kind="service_booking", booking={**BOOKING, "capacity": 7}, stock=[{"units": 5, "per": "day"}])
+    )
+    of_day = Count("fruit-box", "day", "2026-11-22", 5)
+    (claim,) = plan_claims(quoted, Standing(), [Wish("fruit-box", 1, slot)], now=now)
+    assert claim.counts == (of_day, Count("fruit-box", "slot", slot, 7))
+    other, goods = catalogue(reward(reward_id="other")), catalogue(reward(stock=[{"units": 5, "per": "day"}]))
+    booked, old_room = quoted.rewards["fruit-box"], Count("fruit-box", "slot", slot, 2)
+    assert counts_in_force(other, booked, slot) == (old_room, Count("fruit-box", "total", "", 9))
+    assert counts_in_force(goods, booked, slot) == (of_day, old_room)  # no booking any more
 
 
 def test_a_booking_without_hours_is_for_a_date_today_included() -> None:
