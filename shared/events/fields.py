@@ -34,6 +34,7 @@ _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)",
     re.ASCII,
 )
+_FIRST_YEAR, _LAST_YEAR = 1000, 8999
 _FULL_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 T = TypeVar("T")
@@ -49,7 +50,8 @@ def is_printable(text: str) -> bool:
 def parse_timestamp(value: object) -> datetime:
     """An RFC 3339 time with offset, or an aware datetime, as UTC; digits finer than microseconds are cut off.
 
-    Raises ValueError with one sentence for anything else.
+    Raises ValueError with one sentence for anything else, and for a text outside the years 1000 to 8999: nobody can
+    count days or months from the ends of the calendar.
     """
     if isinstance(value, datetime):
         if value.tzinfo is None:
@@ -63,9 +65,12 @@ def parse_timestamp(value: object) -> datetime:
     if not isinstance(value, str) or _RFC_3339.fullmatch(value) is None:
         raise ValueError("a time is written as RFC 3339 with offset, such as 2026-01-31T09:30:00+08:00")
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        instant = datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("the time names an instant that does not exist") from None
+    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+        raise ValueError(f"the time lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return instant
 
 
 def _is_as_we_write(text: str) -> bool:
@@ -75,6 +80,7 @@ def _is_as_we_write(text: str) -> bool:
         (size == 20 or (size == 27 and text[19] == "."))
         and text[4] == text[7] == "-"
         and text[10] == "T"
+        and "1" <= text[0] <= "7"  # well inside the years of `parse_timestamp`
         and text[13] == text[16] == ":"
         and text[-1] == "Z"
     )

@@ -23,6 +23,8 @@ log = structlog.get_logger()
 _TRIES_TOGETHER = 2
 _TRIES_ALONE = 20
 _RACES_ALONE = 15  # who loses as often as that alone is not losing races
+# What a record's own values can raise while a batch is loaded or saved, outside its handler.
+_MISCALCULATED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 _ITS_OWN_FAULT = ("22", "23", "P0")  # SQLSTATE classes: data, integrity, raised by a function
 
 
@@ -78,7 +80,7 @@ class BatchRun(Generic[DeskT]):
             "the database log says why."
         )
 
-    async def _tried(self, batch: Batch, poison: dict[int, DeadLetter]) -> asyncpg.PostgresError | None:
+    async def _tried(self, batch: Batch, poison: dict[int, DeadLetter]) -> Exception | None:
         """None when the batch is committed, the error when it must be tried otherwise; outages are raised."""
         try:
             await self._attempt(batch, poison)
@@ -91,6 +93,10 @@ class BatchRun(Generic[DeskT]):
                 raise
             telemetry.BATCH_AGAIN.labels(self._service.name).inc()
             log.info("decided again", sqlstate=error.sqlstate, topic=batch.topic, reason=str(error)[:200])
+            return error
+        except _MISCALCULATED as error:
+            telemetry.BATCH_AGAIN.labels(self._service.name).inc()
+            log.exception("batch not loaded or saved", topic=batch.topic, offset=batch.from_offset)
             return error
         return None
 
@@ -202,10 +208,11 @@ class BatchRun(Generic[DeskT]):
         return False
 
 
-def _lost_a_race(error: asyncpg.PostgresError) -> bool:
+def _lost_a_race(error: Exception) -> bool:
     """Another writer came first: what it wrote is there to be loaded now."""
-    return error.sqlstate == CLAIM_LOST or isinstance(
-        error, asyncpg.UniqueViolationError | asyncpg.DeadlockDetectedError | asyncpg.SerializationError
+    return isinstance(error, asyncpg.PostgresError) and (
+        error.sqlstate == CLAIM_LOST
+        or isinstance(error, asyncpg.UniqueViolationError | asyncpg.DeadlockDetectedError | asyncpg.SerializationError)
     )
 
 

@@ -80,15 +80,23 @@ class ProgramFeed:
                 log.warning("program versions not readable just now", error=repr(error))
 
     async def _take(self, polled: "dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]") -> None:
+        """Enter what was read. Whoever is stopped amid it leaves the rest to be read again: none may be passed over."""
         for record in polled.get(_PLACE, []):
-            version = read_version(record)
-            if version is None:
-                continue
-            book = self._running.programs
-            if (refusal := book.refusal(version)) is not None:
-                log.info("program version void", program=version.program_id, version=version.version, why=refusal)
-            await self._keep(version, record.offset, stands=refusal is None)
-            self._running.programs = book.with_record(version)
+            try:
+                await self._enter(record)
+            except BaseException:
+                self._consumer.seek(_PLACE, record.offset)
+                raise
+
+    async def _enter(self, record: "ConsumerRecord[bytes, bytes]") -> None:
+        version = read_version(record)
+        if version is None:
+            return
+        book = self._running.programs
+        if (refusal := book.refusal(version)) is not None:
+            log.info("program version void", program=version.program_id, version=version.version, why=refusal)
+        await self._keep(version, record.offset, stands=refusal is None)
+        self._running.programs = book.with_record(version)
 
     async def _keep(self, version: ProgramVersion, offset: int, *, stands: bool) -> None:
         while True:

@@ -68,6 +68,8 @@ def test_a_required_header_is_missing(attribute: str) -> None:
         {"time": "2026-02-30T09:30:00Z"},
         {"time": "2026-05-10T09:30:00+0800"},
         {"time": "0001-01-01T00:00:00+08:00"},
+        {"time": "0001-01-01T00:00:00Z"},
+        {"time": "9999-12-31T23:59:59Z"},
         {"time": 1_778_376_600},
         {"datacontenttype": "application/xml"},
         {"datacontenttype": "application/json; charset=gbk"},

@@ -65,13 +65,14 @@ class NamedDesk(Desk):
 
 
 class MemoryBooks:
-    """Keeps what was saved; `before_save` may raise what PostgreSQL would."""
+    """Keeps what was saved; `before_save` may raise what PostgreSQL would, `before_load` what a record's values can."""
 
     def __init__(
         self, before_save: Callable[[Postings], None] = lambda _: None, *, transactional: bool = False
     ) -> None:
         self.transactional = transactional
         self.before_save = before_save
+        self.before_load: Callable[[Sequence[Delivered]], None] = lambda _: None
         self.after_save: Callable[[], None] = lambda: None
         self.inbox: dict[object, bytes] = {}
         self.saved: list[Postings] = []
@@ -84,6 +85,7 @@ class MemoryBooks:
         self, _connection: Connection, _partition: int, events: Sequence[Delivered], _programs: ProgramBook
     ) -> tuple[NamedDesk, dict[object, bytes]]:
         self.loads.append(len(events))
+        self.before_load(events)
         return NamedDesk(), dict(self.inbox)
 
     async def settle(self, _connection: Connection, _desk: NamedDesk) -> None:

@@ -1,6 +1,6 @@
 """Every way in which a batch may have to be done again, with books in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -97,6 +97,19 @@ async def test_a_record_that_the_database_refuses_becomes_a_dead_letter_alone() 
     books = MemoryBooks(before_save)
     await run_of(books).post(batch(record("a"), record("b"), record("c")))
     assert (books.named, books.dead()) == (["a", "c"], [(1, "HANDLING_FAILED", "CheckViolationError")])
+
+
+@pytest.mark.parametrize("error", [OverflowError, KeyError, UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no")])
+async def test_a_record_that_cannot_be_loaded_becomes_a_dead_letter_alone(error: Exception) -> None:
+    def before_load(events: Sequence[Delivered]) -> None:
+        if any(delivered.required_event.id == "b" for delivered in events):
+            raise error
+
+    books = MemoryBooks()
+    books.before_load = before_load
+    await run_of(books).post(batch(record("a"), record("b"), record("c")))
+    assert books.named == ["a", "c"]
+    assert [(offset, code) for offset, code, _ in books.dead()] == [(1, "HANDLING_FAILED")]
 
 
 @pytest.mark.parametrize("error", [lost_claim, lambda: asyncpg.UniqueViolationError("twice in one statement")])
