@@ -89,7 +89,7 @@ def event_routes(door: Door) -> APIRouter:
         with door.admission.admit(most):
             body = await intake.read_body(request, most, door.body_seconds)
             events = intake.events_in(request, content_type, body)
-            door.rates.take(key, max(len(events) - 1, 0))
+            door.rates.take_rest(key, max(len(events) - 1, 0), taken=1)
             records, refusals = judge(events, key.scope)
             if refusals:
                 raise _refused(refusals, in_batch=intake.is_batch(content_type))

@@ -32,6 +32,14 @@ class RateLimiter:
                 headers={"Retry-After": str(wait)},
             )  # fmt: skip
 
+    def take_rest(self, key: ApiKey, events: int, taken: int) -> None:
+        """Take what a batch needs beyond those `taken` for it already, which come back where it cannot have them."""
+        try:
+            self.take(key, events)
+        except ProblemError:
+            self._buckets[key.key_id].give_back(taken)
+            raise
+
 
 class Admission:
     """Bounds the requests being handled and the bytes they may hold."""

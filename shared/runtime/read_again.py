@@ -20,6 +20,7 @@ from shared.runtime.batch import Delivered, read_record
 from shared.runtime.gate import GateShutError
 from shared.runtime.kafka_client import end_client
 from shared.runtime.postgres import Connection
+from shared.runtime.readable_records import UnreadableHeaderError, switch_on
 from shared.runtime.service import Running, Service
 
 log = structlog.get_logger()
@@ -54,7 +55,11 @@ class _Mark:
             self.before, self.low = self.low, max(self.first, self.low - RECORDS_AT_ONCE)
             consumer.seek(self.place, self.low)
             while await consumer.position(self.place) < self.before:
-                polled = await consumer.getmany(self.place, timeout_ms=500, max_records=RECORDS_AT_ONCE)
+                try:
+                    polled = await consumer.getmany(self.place, timeout_ms=500, max_records=RECORDS_AT_ONCE)
+                except UnicodeDecodeError as error:
+                    switch_on()  # the next claim begins here again, with the batch made readable
+                    raise UnreadableHeaderError(error.reason) from error
                 here = [record for record in polled.get(self.place, ()) if self.low <= record.offset < self.before]
                 self.records.extend(map(read_record, here))
 
@@ -70,7 +75,10 @@ class _Mark:
 async def read_again(
     service: Service[Any], running: Running, partition: int, epoch: int, stopping: asyncio.Event
 ) -> None:
-    """Everything that is marked for this partition number. Raises GateShutError when another owner took it over."""
+    """Everything that is marked for this partition number.
+
+    Raises GateShutError when another owner took it over, UnreadableHeaderError where it has to be begun anew.
+    """
     if service.on_read_again is None:
         return
     rows = await running.pool.fetch(_MARKED, partition)

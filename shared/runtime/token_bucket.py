@@ -27,3 +27,7 @@ class TokenBucket:
             self.level -= tokens * _SECOND
             return 0
         return -(-missing // (self.rate * _SECOND))
+
+    def give_back(self, tokens: int) -> None:
+        """What was taken for nothing."""
+        self.level = min(self.burst * _SECOND, self.level + tokens * _SECOND)

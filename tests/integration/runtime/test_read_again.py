@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from shared.events.kafka_binding import STRUCTURED_HEADERS
 from shared.runtime import gate, read_again
 from shared.runtime.batch import Batch, Delivered
 from shared.runtime.gate import GateShutError
 from shared.runtime.postgres import Connection
+from shared.runtime.readable_records import UnreadableHeaderError
 from shared.runtime.service import Running
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.services import producer
@@ -121,6 +123,24 @@ async def test_two_topics_are_one_story_by_kafkas_time(reader: Reader) -> None:
     await reader.read(epoch)
     expected = [*named("p", 2), *named("e", 4), *named("q", 5)]
     assert await reader.heard() == [each.required_event.id for each in reversed(expected)]
+
+
+async def test_a_header_name_that_cannot_be_read_is_read_in_the_next_turn(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epoch = await handled(reader, *named("p", 4))
+    await reader.ledger.running.pool.execute(_MARK)
+    getmany = AIOKafkaConsumer.getmany
+
+    async def unreadable(*_: Any, **__: Any) -> Any:
+        b"\xff".decode()
+
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", unreadable)
+    with pytest.raises(UnreadableHeaderError):
+        await reader.read(epoch)
+    monkeypatch.setattr(AIOKafkaConsumer, "getmany", getmany)
+    await reader.read(epoch)
+    assert await reader.heard() == [f"p-{number}" for number in reversed(range(4))]
 
 
 async def test_what_was_not_applied_there_does_not_count(reader: Reader) -> None:

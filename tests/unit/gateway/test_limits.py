@@ -96,6 +96,18 @@ async def test_a_key_sends_no_faster_than_its_rate() -> None:
     assert other_key.status_code == 202
 
 
+async def test_a_batch_that_waits_as_long_as_it_was_told_passes() -> None:
+    """What it took before its size was known comes back: else every try would spend what it waited for."""
+    gateway = Gateway()
+    ten = [purchase(f"t{number}") for number in range(10)]
+    await gateway.send([purchase(f"e{number}") for number in range(1000)], key=SLOW, content_type=BATCH)
+    gateway.clock.now += SECOND
+    refused = await gateway.send(ten, key=SLOW, content_type=BATCH)
+    assert refused.status_code == 429
+    gateway.clock.now += int(refused.headers["retry-after"]) * SECOND
+    assert (await gateway.send(ten, key=SLOW, content_type=BATCH)).status_code == 202
+
+
 def test_a_bucket_says_how_long_to_wait() -> None:
     bucket = TokenBucket.full(rate=10, burst=20, now=0)
 
