@@ -14,12 +14,16 @@ EXPIRY_TEMPLATE = "points_expiring"  # the notice, as notification names it
 
 @dataclass(frozen=True, slots=True)
 class Expired:
-    """What was left of one lot at the instant it expired; the balances are the spendable points."""
+    """What was left of one lot at the instant it expired; the balances are the spendable points.
+
+    `gone_before`: what had expired or was clawed back of it. A claw-back takes expired points for its own, so that
+    `expired` alone can fall; the sum of both never does, and tells one expiry of a lot from the next.
+    """
 
     lot: Lot
     expired_at: datetime
     points: int
-    expired_before: int
+    gone_before: int
     balance_before: int
     balance_after: int
     movements: tuple[Movement, ...]
@@ -40,7 +44,8 @@ def expire(wallet: Wallet) -> tuple[Wallet, tuple[Expired, ...]]:
         points, at = lot.remaining, lot.lapses_at or lot.granted_at
         gone = lot._replace(remaining=0, expired=lot.expired + points)
         movement = lot.movement(Account.AVAILABLE, Account.EXPIRED, points)
-        told.append(Expired(gone, at, points, lot.expired, balance, balance - points, (movement,)))
+        gone_before = lot.expired + lot.clawed_back
+        told.append(Expired(gone, at, points, gone_before, balance, balance - points, (movement,)))
         balance -= points
         wallet = wallet.with_lots((gone,))
     return wallet, tuple(told)

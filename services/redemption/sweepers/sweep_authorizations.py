@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import structlog
+
 from services.redemption.desk import Member
 from services.redemption.domain.authorization import State
 from services.redemption.post_clock import post_clock
@@ -9,16 +11,29 @@ from services.redemption.requests.end_authorization import release
 from services.redemption.store.authorizations import load_authorizations, read_due
 from services.redemption.store.queries import lock_wallet
 from services.redemption.store.save import save_under_lock
+from shared.runtime.postgres import DATABASE_AWAY
 from shared.runtime.service import Running
+
+log = structlog.get_logger()
 
 AT_ONCE = 200
 
 
 async def sweep_authorizations(running: Running) -> None:
-    """Release all that are due, each in a transaction of its own. Any number of workers may sweep."""
-    while due := await read_due(running.pool, AT_ONCE):
+    """Release all that are due, each in a transaction of its own. Any number of workers may sweep.
+
+    One that cannot be released keeps nobody else's points reserved: it is told, and tried again with the next round.
+    """
+    failed: set[UUID] = set()
+    while due := [each for each in await read_due(running.pool, AT_ONCE + len(failed)) if each[0] not in failed]:
         for authorization_id, member in due:
-            await _release(running, authorization_id, member)
+            try:
+                await _release(running, authorization_id, member)
+            except DATABASE_AWAY:
+                raise
+            except Exception:
+                log.exception("authorization not released", authorization=str(authorization_id))
+                failed.add(authorization_id)
 
 
 async def _release(running: Running, authorization_id: UUID, member: Member) -> None:

@@ -19,7 +19,7 @@ LOTS_PER_NOTICE = 200  # as many as the contract's list of ids holds
 def tell_expired(desk: RedemptionDesk, member: Member, gone: Expired) -> None:
     """Post and tell what was left of a lot; one that got points back after its date may expire again."""
     lot = gone.lot
-    event_id = derived_id(SOURCE, f"{lot.lot_id}/{gone.expired_at.isoformat()}/{gone.expired_before}", "points.expired")
+    event_id = derived_id(SOURCE, f"{lot.lot_id}/{gone.expired_at.isoformat()}/{gone.gone_before}", "points.expired")
     data = PointsExpired(
         program_id=member[0],
         member_id=member[1],

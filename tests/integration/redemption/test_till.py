@@ -1,10 +1,13 @@
 """Points at the till: authorize, capture, void, automatic release, and giving back what refunds gave back."""
 
 import asyncio
+from typing import Any
 
 import asyncpg
 import pytest
 
+from services.redemption.requests.end_authorization import release
+from services.redemption.sweepers import sweep_authorizations
 from shared.events.authorization_captured import AuthorizationCaptured
 from shared.events.authorization_placed import AuthorizationPlaced
 from shared.events.authorization_voided import AuthorizationVoided
@@ -166,6 +169,33 @@ async def test_left_alone_it_releases_itself(database: Database) -> None:
         assert isinstance(told, AuthorizationVoided)
         assert told.cause == "timed_out"
         await later.assert_books_hold()
+    finally:
+        await stop(later)
+
+
+async def test_one_that_cannot_be_released_keeps_nobody_elses_points(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redemption = await start(database.dsns["redemption"])
+    open_till(redemption)
+    await redemption.post(grant("a", 300))
+    first, second = [(await authorize(redemption, key, points=100))["authorization_id"] for key in ("k", "l")]
+    await stop(redemption)
+    later = await start(database.dsns["redemption"], shift_seconds=15 * 60)
+
+    def cannot(desk: Any, placed: Any, *rest: Any) -> Any:
+        if str(placed.authorization_id) == first:
+            raise LookupError("a wallet that cannot be saved")
+        return release(desk, placed, *rest)
+
+    try:
+        open_till(later)
+        with monkeypatch.context() as broken:
+            broken.setattr(sweep_authorizations, "release", cannot)
+            await sweep(later)
+        assert [(await shown(later, each))["state"] for each in (first, second)] == ["placed", "timed_out"]
+        await sweep(later)
+        assert (await shown(later, first))["state"] == "timed_out", "the next round tries again"
     finally:
         await stop(later)
 

@@ -6,8 +6,10 @@ import pytest
 
 from services.redemption.domain.claw_back import ClawBackRefusedError, Policy, claw_back
 from services.redemption.domain.debit import debit
+from services.redemption.domain.expiry import expire
 from services.redemption.domain.lot import Account, LotState
 from services.redemption.domain.maturity import mature
+from services.redemption.domain.reservation import let_go, reserve
 from services.redemption.domain.wallet import open_lot, set_off
 from tests.unit.redemption.wallets import assert_lots_whole, lot, wallet
 
@@ -78,6 +80,18 @@ def test_points_that_expired_or_were_forfeited_count_as_taken() -> None:
         (Account.DEFICIT, 10),
     ]
     assert_lots_whole(held)
+
+
+def test_what_expires_again_after_a_claw_back_took_the_expired_points_is_another_expiry() -> None:
+    """A reservation outlives the lot: 70 expire, the refund takes those, 30 come back and expire in their turn."""
+    now, reserved = reserve(wallet(lot(1, 100, expires_day=1)), 30)
+    now = now.with_lots((now.lots[UUID(int=1)]._replace(state=LotState.EXPIRED),))
+    now, (first,) = expire(now)
+    now, _ = claw_back(now, UUID(int=1), 100, Policy.DEFICIT)
+    now, _ = let_go(now, reserved.allocations)
+    _, (second,) = expire(now)
+    assert (first.points, second.points) == (70, 30)
+    assert first.gone_before < second.gone_before, "the event's id and the posting's key follow from it"
 
 
 def test_a_grant_is_never_clawed_back_beyond_its_points() -> None:
