@@ -1,8 +1,8 @@
 """Handing one e-mail over to the mail server, so that each step's failure means one thing.
 
 What SMTP can promise: until DATA nothing was handed over; a 250 after it means the server has taken the message on.
-If the connection breaks between the two, nobody can know. Errors name a class of failure and no more: servers quote
-addresses in their answers.
+If the connection breaks between the two, or the reply is none that the standard has, nobody can know. Errors name a
+class of failure and no more: servers quote addresses in their answers.
 """
 
 import contextlib
@@ -20,6 +20,8 @@ from services.notification.outcomes import Addressed
 from services.notification.settings import NotificationSettings
 from services.notification.wording import TextParts
 
+_REFUSAL = 400  # RFC 5321, 4.2.1: 4yz and 5yz are refusals; what cannot be parsed comes as -1
+
 
 class ServerAwayError(Exception):
     """The mail server does not answer, or lets nobody in: no message's fault."""
@@ -35,7 +37,7 @@ class RefusedError(Exception):
 
 
 class OutcomeUnknownError(Exception):
-    """The connection broke while the message was handed over: the server may have it."""
+    """No reply that could be read came to the message handed over: the server may have it."""
 
 
 class MarkLostError(Exception):
@@ -96,6 +98,8 @@ class MailServer:
         try:
             await self._client.data(message.as_bytes())
         except aiosmtplib.SMTPResponseException as refused:
+            if refused.code < _REFUSAL:  # no refusal, and not the reply the standard wants: it may have been taken on
+                raise OutcomeUnknownError from None
             await self._reset()
             raise RefusedError(refused.code) from None
         except (aiosmtplib.SMTPException, OSError):

@@ -92,8 +92,8 @@ ERASE_LETTERS = """
            settled_reason = coalesce(d.settled_reason, 'the member''s contact data was erased')
       FROM (SELECT ctid, record_key, first_seen FROM dead_letter
              WHERE topic = 'members.contacts.v1' AND record_value IS NOT NULL OFFSET 0) AS kept,
-           LATERAL (SELECT FROM contact WHERE record_key = kept.record_key AND erased_at >= kept.first_seen OFFSET 0)
-               AS erased
+           LATERAL (SELECT FROM contact WHERE record_key = kept.record_key AND last_erased_at >= kept.first_seen
+                     OFFSET 0) AS erased
      WHERE d.ctid = kept.ctid
 """
 

@@ -69,15 +69,18 @@ _MEMBERS = (
     Part(
         "contacts",
         """
-        INSERT INTO contact (program_id, member_id, record_key, email, phone, webhook, erased_at)
-        SELECT program_id, member_id, record_key, email, phone, webhook, CASE WHEN erased THEN now() END
+        INSERT INTO contact AS kept (program_id, member_id, record_key, email, phone, webhook, erased_at,
+                                     last_erased_at)
+        SELECT program_id, member_id, record_key, email, phone, webhook, CASE WHEN erased THEN now() END,
+               CASE WHEN erased_before THEN now() END
           FROM gate, unnest(:c_program::text[], :c_member::text[], :c_key::bytea[], :c_email::text[], :c_phone::text[],
-                            :c_webhook::text[], :c_erased::boolean[])
-                         AS c (program_id, member_id, record_key, email, phone, webhook, erased)
+                            :c_webhook::text[], :c_erased::boolean[], :c_erased_before::boolean[])
+                         AS c (program_id, member_id, record_key, email, phone, webhook, erased, erased_before)
          ORDER BY program_id, member_id
         ON CONFLICT (program_id, member_id) DO UPDATE
            SET email = excluded.email, phone = excluded.phone, webhook = excluded.webhook,
-               erased_at = excluded.erased_at
+               erased_at = excluded.erased_at,
+               last_erased_at = coalesce(excluded.last_erased_at, kept.last_erased_at)
         """,
     ),
     Part(
@@ -213,6 +216,7 @@ def _contacts(desk: NotificationDesk) -> dict[str, object]:
         "c_phone": [contact and contact.phone for _, contact in rows],
         "c_webhook": [contact and contact.webhook for _, contact in rows],
         "c_erased": [contact is None for _, contact in rows],
+        "c_erased_before": [member in desk.erased for member, _ in rows],  # and perhaps told anew in the same batch
         "e_program": [program_id for program_id, _ in erased],
         "e_member": [member_id for _, member_id in erased],
         "e_kept": [kept[member] for member in erased],

@@ -12,6 +12,7 @@ from tests.infrastructure.mail_server import MailServer
 from tests.integration.notification.harness import (
     CONTACTS,
     Notification,
+    as_delivered,
     contact,
     grant,
     held,
@@ -225,6 +226,19 @@ async def test_a_connection_that_breaks_at_the_hand_over_is_told_as_unknown_and_
     ]
 
 
+@pytest.mark.parametrize("reply", ["251 taken on", "taken on"], ids=["another success", "no reply of the standard"])
+async def test_a_reply_that_is_neither_a_250_nor_a_refusal_is_never_repeated(
+    service: Notification, mail: MailServer, reply: str
+) -> None:
+    mail.answer_data = lambda: reply
+    await _grant_a(service)
+    await service.sweep()
+    await _until_server_is_tried_again(service)
+    await service.sweep()
+    assert mail.at_data == 1
+    assert (await service.states())[GRANTED_EMAIL] == "unknown"
+
+
 async def test_one_message_that_is_refused_does_not_stop_the_others(database: Database, mail: MailServer) -> None:
     """All of them over one connection."""
     service = await start(database.dsns["notification"], mail.address, smtp_connections=1)
@@ -310,6 +324,27 @@ async def test_an_erasure_in_the_batch_of_its_contact_and_its_dead_letter(servic
     assert await service.running.pool.fetchval("SELECT count(*) FROM outbox") == 0  # no dead-letter topic hears of it
     row = await service.running.pool.fetchrow("SELECT applied, dead_lettered, gap FROM partition_offset")
     assert tuple(row or ()) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "before the sweep"])
+async def test_a_contact_that_comes_again_at_once_hides_no_erasure(service: Notification, together: bool) -> None:
+    hidden, key = "somebody-secret@example.test", b"fruit-shop/m-1"
+    broken = b'{"specversion": "1.0", "data": "' + hidden.encode() + b'"'
+    anew = contact(event="new", email="anew@example.test")
+    await service.deliver(CONTACTS, [raw(1, key, broken)])
+    if together:
+        await service.deliver(CONTACTS, [raw(2, key, None), as_delivered(anew, 3, long_ago())])
+    else:
+        await service.erase()
+        await service.post(anew)
+    await service.sweep()
+    (letter,) = await service.running.pool.fetch("SELECT record_value, state FROM dead_letter")
+    assert tuple(letter) == (None, "discarded")
+    assert await service.running.pool.fetchval("SELECT email FROM contact") == "anew@example.test"
+    await service.deliver(CONTACTS, [raw(9, key, broken)])
+    await service.sweep()
+    later = await service.running.pool.fetchval("SELECT record_value FROM dead_letter WHERE state = 'open'")
+    assert later == broken, "what came after the erasure stays"
 
 
 async def test_the_operator_is_not_shown_what_a_contacts_dead_letter_holds(service: Notification) -> None:
