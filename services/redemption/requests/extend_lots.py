@@ -9,6 +9,7 @@ from services.redemption.domain.extension import chosen, extend
 from services.redemption.outcomes import SOURCE
 from services.redemption.post_clock import post_clock
 from services.redemption.refusals import Asked, answering, key_reused, unknown_member
+from services.redemption.store.authorizations import load_placed
 from services.redemption.store.extensions import Extension, LivesOn, find_extension, save_extension
 from services.redemption.store.queries import lock_wallet, read_clock
 from services.redemption.store.save import save_under_lock
@@ -56,6 +57,7 @@ async def _extend_locked(connection: Connection, request: ExtensionRequest, aske
             raise key_reused(asked)
         return done
     now = await read_clock(connection)
+    await load_placed(connection, desk, request.member)  # a lot may be reserved as a whole, and come back
     post_clock(desk, [request.member])
     wallet = desk.wallet(request.member)
     wallet, extended = extend(wallet, chosen(wallet, request.lot_ids, request.expires_at), request.expires_at)

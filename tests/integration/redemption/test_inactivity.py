@@ -16,6 +16,7 @@ from tests.infrastructure.fixtures import Database
 from tests.integration.redemption.harness import PROGRAM, Redemption, grant, grant_id, hold, long_ago, start, stop
 from tests.integration.redemption.storefront import open_shop
 from tests.integration.redemption.test_expiry import expiring, give_all, notices_told
+from tests.integration.redemption.till import authorize, open_till, void
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -162,6 +163,21 @@ async def test_nobody_extends_into_the_past(redemption: Redemption) -> None:
     assert await redemption.published(PointsExtended) == []
     other = await _extend(redemption, "k", expires_at=None, lot_ids=[str(grant_id("another's"))])
     assert (other.status_code, other.json()["code"]) == (409, "NOT_ELIGIBLE")
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_lot_that_a_till_has_reserved_as_a_whole_is_extended_too(redemption: Redemption, named: bool) -> None:
+    open_till(redemption)
+    await redemption.post(expiring("r1", 100, 10))
+    placed = await authorize(redemption, "k", points=100)
+    until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=60)
+    lot = str(grant_id("r1"))
+    answer = await _extend(redemption, expires_at=until.isoformat(), lot_ids=[lot] if named else None)
+    assert answer.status_code == 201, answer.text
+    assert [each["lot_id"] for each in answer.json()["lots"]] == [lot]
+    assert (await void(redemption, placed["authorization_id"])).is_success
+    assert await _dates(redemption) == {lot: until}
+    await redemption.assert_books_hold()
 
 
 async def test_for_ever_is_an_extension_too(redemption: Redemption) -> None:
