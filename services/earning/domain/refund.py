@@ -85,7 +85,7 @@ def match_receipt(claims: Iterable[Claim], bought: Sequence[BoughtLine]) -> Matc
     # Named lines first: a claim by SKU must not use up the line that another claim names.
     for claim in sorted(claims, key=lambda claim: (claim.line_id is None, claim.index)):
         lines = shelf.of_price(claim) if claim.line_id is None else shelf.of_line(claim.line_id)
-        matches, quantity, net_minor = shelf.take(claim, lines)
+        matches, quantity, net_minor = shelf.take(claim, lines, one_receipt=True)
         over = _rest(claim, claim.quantity - quantity, claim.net_minor - net_minor)
         beyond = over.quantity > 0 or over.net_minor > 0
         results.append((matches, Unmatched(over, ReasonCode.OVER_REFUND) if beyond else None))
@@ -139,12 +139,12 @@ class _Shelf:
     def of_line(self, line_id: str) -> Sequence[int]:
         return [place for place, line in enumerate(self._lines) if line.line_id == line_id]
 
-    def take(self, claim: Claim, places: Sequence[int]) -> tuple[list[Match], int, int]:
+    def take(self, claim: Claim, places: Sequence[int], *, one_receipt: bool = False) -> tuple[list[Match], int, int]:
         """The claim's parts, and the quantity and net they sum to.
 
         A part's net is floor(net × quantity so far ÷ quantity) less what earlier parts took, so that parts sum
-        to the claim's net; never more than is left of the bought line. What the pieces taken are paid back beyond that
-        comes off the other lines of the same receipts: one SKU at several prices comes back whole, however it is told.
+        to the claim's net; never more than is left of the bought line. Of `one_receipt`, what the pieces taken are
+        paid back beyond that comes off the other lines: one SKU at several prices comes back whole, however it is told.
         """
         parts: dict[int, tuple[int, int]] = {}
         taken = net_taken = 0
@@ -156,10 +156,7 @@ class _Shelf:
             net = min(self._net[place], claim.net_minor * taken // claim.quantity - net_taken)
             net_taken += net
             parts[place] = quantity, net
-        of_receipts = {self._lines[place].receipt for place in parts}
-        for place in places:
-            if self._lines[place].receipt not in of_receipts:
-                continue
+        for place in places if one_receipt and taken else ():
             quantity, net = parts.get(place, (0, 0))
             beyond = min(self._net[place] - net, claim.net_minor * taken // claim.quantity - net_taken)
             if beyond > 0:
