@@ -17,7 +17,17 @@ from deploy.local.compiled import MODULES, BuildError, build
 from shared import compiled
 from shared.compiled import CHECKOUT, MANIFEST, SETTING, UnusableBuildError, checked_build, compiled_file, source_hashes
 
-_THE_ENGINES_OWN = ("tests/unit/earning", "tests/unit/earning_handlers")
+# Those that go through the compiled modules; all kinds of tests can be run with a build switched on, by hand.
+_PROPERTIES = "tests/unit/earning/test_engine_properties.py::test_"
+_THE_ENGINES_OWN = (
+    f"{_PROPERTIES}the_compiled_rules_give_what_the_plain_reading_gives",
+    f"{_PROPERTIES}and_so_they_do_for_what_remains_after_refunds",
+    f"{_PROPERTIES}refunding_everything_in_any_split_returns_to_exactly_nothing_and_never_earns",
+    *(f"tests/unit/earning/test_{name}.py" for name in
+      ("caps", "conditions", "dates", "earn", "eligibility", "facts", "fixed_bonuses", "largest_remainder",
+       "multipliers", "sieve", "stacking")),
+    *(f"tests/unit/earning_handlers/test_{name}.py" for name in ("histories", "tier_progress", "told_grants")),
+)  # fmt: skip
 _SAY_WHERE_FROM = "import importlib, sys; print(*(importlib.import_module(name).__file__ for name in sys.argv[1:]))"
 
 
