@@ -1,13 +1,16 @@
 """Redemption with a real database: batches as the worker posts them, requests as callers send them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 import httpx
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
+from services.redemption.access import Access
 from services.redemption.app import SERVICE
 from shared.events.cloudevent import derived_id
 from shared.events.event import CausedEvent, EventData, Money
@@ -22,7 +25,6 @@ from shared.events.points_corrected import PointsCorrected
 from shared.events.points_declined import PointsDeclined
 from shared.events.points_granted import GrantSource, PointsGranted
 from shared.events.points_scheduled import PointsScheduled
-from shared.programs.versions import ProgramBook
 from shared.runtime import gate
 from shared.runtime.batch import Batch, Delivered
 from shared.runtime.batch_run import BatchRun
@@ -31,6 +33,7 @@ from shared.runtime.http import build_app
 from shared.runtime.postgres import MIGRATIONS, connect_pool, migrate
 from shared.runtime.service import Running
 from shared.runtime.settings import Settings
+from tests.infrastructure.kept_app import KeptApp, KeptApps
 
 TOKEN = "a-token-of-the-tests"  # noqa: S105 - guards nothing but a test
 PROGRAM = "fruit-shop"
@@ -227,10 +230,14 @@ def registered(member: str) -> Told:
 class Redemption:
     """One running service without Kafka: `post` is what the worker does with a batch of partition 0."""
 
-    running: Running
+    kept: KeptApp
     http: httpx.AsyncClient
     epoch: int = 0
     _offsets: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def running(self) -> Running:
+        return self.kept.running
 
     async def post(self, *told: Told) -> dict[str, int]:
         """Post the events as one batch of their topic; returns how many met which fate, ever."""
@@ -339,22 +346,40 @@ async def start(dsn: str, shift_seconds: int = 0) -> Redemption:
     pool = await connect_pool(settings)
     async with pool.acquire() as connection:
         await migrate(connection, [MIGRATIONS, SERVICE.migrations])
-    running = Running(settings, pool, ProgramBook())
+    kept = _APPS.take(settings, pool)
+    http = httpx.AsyncClient(
+        transport=httpx.ASGITransport(kept.app),
+        base_url="http://redemption",
+        headers={"Authorization": f"Bearer {TOKEN}"},
+    )
+    return Redemption(kept, http)
+
+
+def _build(running: Running) -> tuple[FastAPI, Callable[[], None]]:
+    """The whole application; its one guard forgets which keys it saw, and how often."""
 
     async def ready() -> str | None:
         return None
 
-    http = httpx.AsyncClient(
-        transport=httpx.ASGITransport(build_app("tests", SERVICE.routers(running), ready, SERVICE.middleware(running))),
-        base_url="http://redemption",
-        headers={"Authorization": f"Bearer {TOKEN}"},
-    )
-    return Redemption(running, http)
+    routers = SERVICE.routers(running)
+    (guard,) = {
+        guard
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for dependency in route.dependant.dependencies
+        if isinstance(guard := getattr(dependency.call, "__self__", None), Access)
+    }
+    return build_app("tests", routers, ready, SERVICE.middleware(running)), lambda: Access.__init__(guard, running)
+
+
+_APPS = KeptApps(_build)
 
 
 async def stop(redemption: Redemption) -> None:
     await redemption.http.aclose()
     await redemption.running.pool.close()
+    _APPS.give_back(redemption.kept)
 
 
 def as_delivered(told: Told, topic: str, offset: int) -> Delivered:
