@@ -1,9 +1,10 @@
 """Types of a program pack that the event contract does not have. Points and money are whole numbers."""
 
 import re
+from collections.abc import Set
 from datetime import date
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
@@ -35,8 +36,14 @@ def _readable(text: str) -> str:
     return text
 
 
+@cache
+def _time_zones() -> Set[str]:
+    """The names in the machine's tables, or in the package that brings them: some hundred files are looked at."""
+    return available_timezones()
+
+
 def _zone(text: str) -> str:
-    if text not in available_timezones():
+    if text not in _time_zones():
         raise ValueError(f"'{text}' is no IANA time zone; write one such as Asia/Shanghai or Europe/London")
     return text
 
