@@ -60,7 +60,8 @@ _JVM = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
 )
-# The first compiler alone starts a broker in 2.1 s instead of 3.2 s; a longer life repays the second one.
+# The first compiler alone starts a broker in 2.1 s instead of 3.2 s and takes a third of the CPU of its first minute;
+# a longer life repays the second one.
 _SHORT_LIFE = ("-XX:TieredStopAtLevel=1",)
 
 
@@ -71,14 +72,16 @@ class Broker:
 
 
 @asynccontextmanager
-async def running_kafka(state_dir: Path, jars_dir: Path, *, ephemeral: bool, say: Say) -> AsyncIterator[Broker]:
+async def running_kafka(
+    state_dir: Path, jars_dir: Path, *, ephemeral: bool, brief: bool, say: Say
+) -> AsyncIterator[Broker]:
     """One broker on 127.0.0.1, answering; its log in `<state>/kafka`, its jars shared in `jars_dir`.
 
     Raises Trouble when Java or Maven is missing, the jars cannot be fetched, or it does not come up.
     """
     java = software.java(say)
     await _fetch_jars(jars_dir, say)
-    launch = [str(java), *_JVM, *(_SHORT_LIFE if ephemeral else ()), "-cp", f"{jars_dir}/*"]
+    launch = [str(java), *_JVM, *(_SHORT_LIFE if ephemeral or brief else ()), "-cp", f"{jars_dir}/*"]
     child: Child | None = None
     try:
         for attempt in range(1, _ATTEMPTS + 1):

@@ -120,7 +120,10 @@ def _version_of(program: Path, option: str) -> int | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    number = re.search(r"\d+", result.stdout + result.stderr)
+    said = re.sub(
+        r"^Picked up .*$", "", result.stdout + result.stderr, flags=re.MULTILINE
+    )  # Java's, of JAVA_TOOL_OPTIONS
+    number = re.search(r"\d+", said)
     return int(number.group()) if result.returncode == 0 and number else None
 
 

@@ -44,12 +44,13 @@ def default_state_dir() -> Path:
 
 @asynccontextmanager
 async def running_stack(
-    state_dir: Path | None = None, *, ephemeral: bool = False, say: Say = print
+    state_dir: Path | None = None, *, ephemeral: bool = False, brief: bool = False, say: Say = print
 ) -> AsyncIterator[Stack]:
     """Kafka that lists its topics and PostgreSQL that runs a query, stopped again at the end.
 
     Without `ephemeral` their contents stay in `state_dir` for the next run and one run at a time may use it.
     An ephemeral stack lives in a directory of its own below it, does not fsync, and is removed at the end.
+    A brief one is over in minutes: its Kafka starts faster and never gets to its full speed.
     Raises Trouble. Enter it from the main thread.
     """
     given = addresses.given_addresses()
@@ -63,18 +64,20 @@ async def running_stack(
                 if composed is not None:
                     yield Stack(composed.bootstrap, composed.admin_dsn, kind="docker", pids={}, state_dir=own)
                     return
-        async with native_stack(own, ephemeral=ephemeral, say=say) as stack:
+        async with native_stack(own, ephemeral=ephemeral, brief=brief, say=say) as stack:
             yield stack
 
 
 @asynccontextmanager
-async def native_stack(own: Path, *, ephemeral: bool, say: Say) -> AsyncIterator[Stack]:
+async def native_stack(own: Path, *, ephemeral: bool, say: Say, brief: bool = False) -> AsyncIterator[Stack]:
     """Both as our own processes, started side by side. `own` comes from own_state()."""
     shared = own.parents[1] if ephemeral else own
     async with AsyncExitStack() as exits:
         # Waits for both even if one fails, so that each is in `exits` or has cleaned up after itself.
         started = await asyncio.gather(
-            exits.enter_async_context(kafka.running_kafka(own, shared / _JARS, ephemeral=ephemeral, say=say)),
+            exits.enter_async_context(
+                kafka.running_kafka(own, shared / _JARS, ephemeral=ephemeral, brief=brief, say=say)
+            ),
             exits.enter_async_context(postgres.running_postgres(own, ephemeral=ephemeral, say=say)),
             return_exceptions=True,
         )

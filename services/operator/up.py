@@ -59,6 +59,7 @@ async def running_greenpoints(
     *,
     say: Say = print,
     ephemeral: bool = False,
+    brief: bool = False,
     prepare: Callable[[Stack], Awaitable[None]] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Greenpoints]:
@@ -66,7 +67,7 @@ async def running_greenpoints(
 
     `environment` is added to each service's. Everything is stopped at the end; raises Trouble.
     """
-    async with running_stack(state_dir, ephemeral=ephemeral, say=say) as stack:
+    async with running_stack(state_dir, ephemeral=ephemeral, brief=brief, say=say) as stack:
         secret = _secrets(stack.state_dir)
         token = secret["operator_token"]
         dsns = await bootstrap(stack.kafka, stack.postgres_admin_dsn, services=built_services(), passwords=secret)

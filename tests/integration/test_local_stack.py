@@ -64,7 +64,7 @@ async def test_a_second_run_finds_the_topics_and_databases_of_the_first(state_di
     for run in ("first", "second"):
         async with (
             own_state(state_dir, ephemeral=False, say=said.append) as own,
-            native_stack(own, ephemeral=False, say=said.append) as stack,
+            native_stack(own, ephemeral=False, brief=True, say=said.append) as stack,
         ):
             pids = dict(stack.pids)
             admin = AIOKafkaAdminClient(bootstrap_servers=stack.kafka)
@@ -89,7 +89,7 @@ from pathlib import Path
 from deploy.local.stack import native_stack, own_state
 async def main():
     async with own_state(Path(sys.argv[1]), ephemeral=False, say=lambda _: None) as own:
-        async with native_stack(own, ephemeral=False, say=lambda _: None) as stack:
+        async with native_stack(own, ephemeral=False, brief=True, say=lambda _: None) as stack:
             print(*stack.pids.values(), stack.postgres_admin_dsn, flush=True)
             await asyncio.sleep(600)
 asyncio.run(main())
@@ -113,7 +113,7 @@ async def test_a_killed_run_leaves_no_process_and_the_next_one_starts(state_dir:
         half_made.mkdir()  # what a run leaves that was killed while formatting
     async with (
         own_state(state_dir, ephemeral=False, say=lambda _: None) as own,
-        native_stack(own, ephemeral=False, say=lambda _: None) as stack,
+        native_stack(own, ephemeral=False, brief=True, say=lambda _: None) as stack,
     ):
         connection = await asyncpg.connect(stack.postgres_admin_dsn)
         assert await connection.fetchval("SELECT points FROM kept") == 7
@@ -148,7 +148,7 @@ async def test_taken_ports_are_said_and_others_used(state_dir: Path, monkeypatch
         said: list[str] = []
         async with (
             own_state(state_dir, ephemeral=False, say=said.append) as own,
-            native_stack(own, ephemeral=False, say=said.append) as stack,
+            native_stack(own, ephemeral=False, brief=True, say=said.append) as stack,
         ):
             assert await native_kafka.answers(stack.kafka)
             assert str(taken) not in stack.kafka
@@ -169,7 +169,7 @@ async def test_a_broker_that_cannot_start_is_one_sentence_and_leaves_nothing_run
     with pytest.raises(Trouble) as caught:
         async with (
             own_state(state_dir, ephemeral=False, say=lambda _: None) as own,
-            native_stack(own, ephemeral=False, say=lambda _: None),
+            native_stack(own, ephemeral=False, brief=True, say=lambda _: None),
         ):
             pass
     assert caught.value.code == "KAFKA_DID_NOT_START"

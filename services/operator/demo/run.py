@@ -51,7 +51,9 @@ async def run_demo(plan: Plan, screen: Screen) -> bool:
     """Whether everything is as expected and clean. Stops everything at its end; raises Trouble."""
     clock = Clock()
     script = Script(plan, datetime.now(UTC).replace(microsecond=0))
-    async with running_greenpoints(prepare=publish_shipped_programs, say=screen.say) as greenpoints:
+    async with running_greenpoints(
+        prepare=publish_shipped_programs, say=screen.say, brief=not plan.keep
+    ) as greenpoints:
         clock.mark("until ready")
         screen.say(f"Everything is ready after {clock.seconds['until ready']:.1f} s.")
         for line in console_lines(greenpoints):

@@ -35,6 +35,11 @@ def test_java_of_a_fitting_version_is_found(fake: Fake) -> None:
     assert software.find_java() == script
 
 
+def test_java_that_first_says_which_options_it_picked_up_is_found(fake: Fake) -> None:
+    script = fake("java", """echo 'Picked up JAVA_TOOL_OPTIONS: -Xmx1g'; echo 'openjdk version "21.0.2"'""")
+    assert software.find_java() == script
+
+
 @pytest.mark.parametrize("version", ['java version "1.8.0_392"', 'openjdk version "11.0.2"'])
 def test_java_too_old_counts_as_none(fake: Fake, version: str) -> None:
     fake("java", f"echo '{version}' >&2")
