@@ -7,6 +7,7 @@ from typing import Any, Self
 import httpx
 
 from shared.events.topics import load_dead_letter_topics
+from shared.runtime.trusted import trusted
 
 ACTOR_HEADER = "Greenpoints-Actor"
 _SECONDS = 10.0
@@ -42,7 +43,11 @@ class Services:
     ) -> None:
         self.addresses = addresses
         self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {token}"}, timeout=_SECONDS, trust_env=False, transport=transport
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=_SECONDS,
+            trust_env=False,
+            verify=trusted(url for processes in addresses.values() for url in processes),
+            transport=transport,
         )
 
     async def __aenter__(self) -> Self:

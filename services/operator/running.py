@@ -14,6 +14,7 @@ from deploy.local.stack import default_state_dir
 from deploy.local.trouble import Trouble
 from services.operator.local_run import local_runs
 from shared.events.topics import load_dead_letter_topics
+from shared.runtime.trusted import trusted
 
 SERVICES = ("gateway", "earning", "redemption", "fraud_monitoring", "notification", "console")
 _TIMEOUT_SECONDS = 60
@@ -91,6 +92,7 @@ class Operator(AbstractContextManager["Operator"]):
             headers={"Authorization": f"Bearer {addresses.operator_token}"},
             timeout=_TIMEOUT_SECONDS,
             trust_env=False,
+            verify=trusted(addresses.urls.values()),
             transport=transport,
         )
 

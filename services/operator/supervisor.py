@@ -14,6 +14,7 @@ from deploy.local import processes
 from deploy.local.processes import Child, Say
 from deploy.local.stack import CHECKOUT
 from deploy.local.trouble import Trouble
+from shared.runtime.trusted import trusted
 
 READY_SECONDS = 45
 STOP_SECONDS = 20
@@ -62,7 +63,7 @@ class Supervisor:
         try:
             for process in self._wanted.values():
                 self._start(process)
-            async with httpx.AsyncClient(timeout=2, trust_env=False) as client, asyncio.TaskGroup() as group:
+            async with self._client() as client, asyncio.TaskGroup() as group:
                 for process in self._wanted.values():
                     group.create_task(self._wait_until_ready(process, client))
         except ExceptionGroup as failures:
@@ -91,8 +92,12 @@ class Supervisor:
 
     async def wait_until_ready(self, name: str) -> None:
         """Wait until `name` answers /readyz (again)."""
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+        async with self._client() as client:
             await self._wait_until_ready(self._wanted[name], client, may_end=True)
+
+    def _client(self) -> httpx.AsyncClient:
+        asked = (process.ready_url for process in self._wanted.values() if process.ready_url is not None)
+        return httpx.AsyncClient(timeout=2, trust_env=False, verify=trusted(asked))
 
     async def stop(self) -> None:
         """Stop the first, which feeds the others, then all of these side by side; SIGKILL after the deadline.

@@ -17,11 +17,13 @@ from aiokafka import AIOKafkaProducer
 from deploy.local import ports, processes
 from deploy.local.processes import Child
 from deploy.local.stack import CHECKOUT
+from shared.runtime.trusted import trusted
 from tests.infrastructure.fixtures import Database
 
 OPERATOR_TOKEN = "operator-of-the-tests"  # noqa: S105 - of no worth outside the test
 VOUCHER_KEY = "a-voucher-key-of-the-tests-that-is-long-enough"
 _READY_SECONDS = 40
+_TRUST = trusted([])  # no service is asked by TLS
 
 
 @dataclass(slots=True)
@@ -82,7 +84,11 @@ class Services:
 
     def operator(self, name: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            base_url=self.url(name), headers={"Authorization": f"Bearer {OPERATOR_TOKEN}"}, timeout=30, trust_env=False
+            base_url=self.url(name),
+            headers={"Authorization": f"Bearer {OPERATOR_TOKEN}"},
+            timeout=30,
+            trust_env=False,
+            verify=_TRUST,
         )
 
     @asynccontextmanager
@@ -95,7 +101,7 @@ class Services:
             await connection.close()
 
     async def _ready(self, name: str, port: int) -> None:
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=2, trust_env=False, verify=_TRUST) as client:
             async with asyncio.timeout(_READY_SECONDS):
                 while True:
                     if (code := self.running[name].exit_code) is not None:

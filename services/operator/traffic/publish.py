@@ -15,6 +15,7 @@ from services.operator.traffic.pace import Pace
 from services.operator.traffic.producer import Producer
 from services.operator.traffic.sent import Kind, Sent
 from shared.events.kafka_binding import CONTENT_TYPE
+from shared.runtime.trusted import trusted
 
 WORKERS = 8
 _ATTEMPTS = 8
@@ -61,7 +62,7 @@ async def publish(
     producer = AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all", linger_ms=5)
     try:
         await producer.start()
-        async with httpx.AsyncClient(base_url=gateway, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=gateway, timeout=30, verify=trusted([gateway])) as client:
             await distribute(
                 traffic,
                 client,
