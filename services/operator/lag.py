@@ -153,7 +153,12 @@ def _statement(services: Sequence[str]) -> str:
 async def reading_lag(audit_dsn: str, kafka: str, services: Sequence[str] = SPINE) -> AsyncIterator[LagReader]:
     """A LagReader of these services, with its own connections; each service must have run its migrations."""
     books = await asyncpg.connect(audit_dsn)
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False, isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka,
+        enable_auto_commit=False,
+        isolation_level="read_committed",
+        retry_backoff_ms=5,  # asked for ends, the client learns of one topic after the other, and waits so long between
+    )
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     try:
         await consumer.start()

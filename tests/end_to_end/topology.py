@@ -103,7 +103,7 @@ async def _committed(kafka: str) -> dict[tuple[str, str, int], int]:
 async def _logs(kafka: str) -> dict[str, TopicLog]:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka, enable_auto_commit=False, auto_offset_reset="earliest",
-        isolation_level="read_committed",
+        isolation_level="read_committed", retry_backoff_ms=5,
     )  # fmt: skip
     await consumer.start()
     try:

@@ -114,7 +114,10 @@ class LagWatch:
     async def _follow(self) -> None:
         """Look again and again with one pair of clients; raises when Kafka does not answer."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._kafka, enable_auto_commit=False, isolation_level="read_committed"
+            bootstrap_servers=self._kafka,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            retry_backoff_ms=5,  # asked for ends, it learns of one topic after the other, and waits so long between
         )
         admin = AIOKafkaAdminClient(bootstrap_servers=self._kafka)
         try:

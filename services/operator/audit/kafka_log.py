@@ -64,9 +64,8 @@ class KafkaLog:
         while position < stop:
             polled = await self._consumer.getmany(place, timeout_ms=200)
             for record in polled.get(place, []):
-                if record.offset >= stop:
-                    return
-                yield record
+                if record.offset < stop:
+                    yield record
             moved_to: int = await self._consumer.position(place)
             if moved_to > position:
                 position, deadline = moved_to, asyncio.get_running_loop().time() + _SILENCE_SECONDS
@@ -76,6 +75,7 @@ class KafkaLog:
                     f"Kafka gave nothing of {place.topic}/{place.partition} from offset {position} on.",
                     "Check that its brokers are up, then audit again.",
                 )
+        self._consumer.unsubscribe()  # else it goes on fetching
 
     def _exists(self, place: TopicPartition) -> bool:
         known = load_topics().get(place.topic)
@@ -90,7 +90,9 @@ async def open_log(kafka: str) -> AsyncIterator[KafkaLog]:
         bootstrap_servers=kafka,
         enable_auto_commit=False,
         auto_offset_reset="none",
-        fetch_max_wait_ms=100,
+        # A broker answers one request after the other: what is asked next waits for a fetch that finds nothing.
+        fetch_max_wait_ms=5,
+        retry_backoff_ms=5,  # asked for ends, the client learns of one topic after the other, and waits so long between
         isolation_level="read_committed",
     )
     try:

@@ -109,7 +109,7 @@ async def _simulated(services: Services) -> None:
     until = datetime.now(UTC).replace(microsecond=0)
     traffic = [
         *simulate_community(seed=7, members=25, until=until),
-        *simulate(seed=7, members=120, purchases=2_500, until=until, shares=shares),
+        *simulate(seed=7, members=120, purchases=1_000, until=until, shares=shares),
     ]
     await publish(
         traffic, kafka=services.kafka, gateway="http://127.0.0.1:9", api_keys={}, http_percent=0, events_per_second=300
