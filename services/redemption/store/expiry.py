@@ -1,6 +1,6 @@
 """Lots on their way to expiry: finding the due ones, keeping which notices were asked for and given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -18,6 +18,7 @@ LOCK_EXPIRING_WALLETS = """
       FROM wallet w
       JOIN (SELECT DISTINCT program_id, member_id
               FROM (SELECT program_id, member_id FROM lot WHERE expiry_due_at <= service_now()
+                       AND (program_id, member_id) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))
                      ORDER BY expiry_due_at LIMIT $1) AS earliest) AS due USING (program_id, member_id)
      ORDER BY w.program_id, w.member_id
        FOR UPDATE OF w SKIP LOCKED
@@ -94,9 +95,13 @@ class DueSteps(NamedTuple):
     now: datetime
 
 
-async def load_expiring(connection: Connection, lots: int) -> DueSteps | None:
-    """Lock the wallets of the earliest due lots, about `lots` of them, and read them whole; None = nothing is due."""
-    rows = await connection.fetch(LOCK_EXPIRING_WALLETS, lots)
+async def load_expiring(connection: Connection, lots: int, stuck: Collection[Member]) -> DueSteps | None:
+    """Lock the wallets of the earliest due lots, about `lots` of them, none of `stuck`, and read them whole.
+
+    None = nothing is due.
+    """
+    left_out = [program for program, _ in stuck], [member for _, member in stuck]
+    rows = await connection.fetch(LOCK_EXPIRING_WALLETS, lots, *left_out)
     empty = {(row["program_id"], row["member_id"]): Wallet(**dict(row)) for row in rows}
     if not empty:
         return None

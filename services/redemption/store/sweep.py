@@ -1,6 +1,8 @@
 """Finding the wallets to which the clock has done something that the journal does not say yet."""
 
-from services.redemption.desk import RedemptionDesk
+from collections.abc import Collection
+
+from services.redemption.desk import Member, RedemptionDesk
 from services.redemption.domain.wallet import Wallet
 from services.redemption.store.lots import read_due_lots
 from shared.runtime.postgres import Connection
@@ -12,15 +14,17 @@ LOCK_DUE_WALLETS = """
       JOIN (SELECT DISTINCT program_id, member_id
               FROM (SELECT program_id, member_id FROM lot
                      WHERE posted_state = 'pending' AND available_at <= service_now()
+                       AND (program_id, member_id) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))
                      ORDER BY available_at LIMIT $1) AS earliest) AS due USING (program_id, member_id)
      ORDER BY w.program_id, w.member_id
        FOR UPDATE OF w SKIP LOCKED
 """
 
 
-async def load_due(connection: Connection, lots: int) -> RedemptionDesk:
-    """Lock the wallets of the earliest due lots, about `lots` of them, and read what the clock did to them."""
-    rows = await connection.fetch(LOCK_DUE_WALLETS, lots)
+async def load_due(connection: Connection, lots: int, stuck: Collection[Member]) -> RedemptionDesk:
+    """Lock the wallets of the earliest due lots, about `lots` of them, none of `stuck`; read what the clock did."""
+    left_out = [program for program, _ in stuck], [member for _, member in stuck]
+    rows = await connection.fetch(LOCK_DUE_WALLETS, lots, *left_out)
     empty = {(row["program_id"], row["member_id"]): Wallet(**dict(row)) for row in rows}
     desk = RedemptionDesk(loaded=await read_due_lots(connection, empty) if empty else {})
     desk.wallets = dict(desk.loaded)

@@ -14,37 +14,39 @@ from services.redemption.post_clock import post_clock
 from services.redemption.store.expiry import DueSteps, load_expiring, save_steps
 from services.redemption.store.extensions import Activity, count_from, read_last_active
 from services.redemption.store.save import save_under_lock
+from services.redemption.sweepers.by_wallet import Turn, sweep_by_wallet
 from services.redemption.told.expiry import tell_expiring
 from services.redemption.told.extensions import Why, tell_extended
 from shared.events.cloudevent import derived_id
 from shared.events.keys import member_key
 from shared.programs.versions import ProgramBook
+from shared.runtime.postgres import Connection
 from shared.runtime.service import Running
-
-LOTS_AT_ONCE = 2000
 
 
 async def sweep_expiry(running: Running) -> None:
     """Take every step that is due. Any number of workers may sweep, and twice changes nothing."""
-    while await _sweep_some(running):
-        continue
 
-
-async def _sweep_some(running: Running) -> bool:
-    """One transaction; False when nothing was due that is not locked elsewhere."""
-    async with running.pool.acquire() as connection, connection.transaction():
-        due = await load_expiring(connection, LOTS_AT_ONCE)
+    async def take_steps(connection: Connection, turn: Turn) -> bool:
+        due = await load_expiring(connection, turn.lots, turn.stuck)
         if due is None:
             return False
-        idle = {each.member for each in due.lots if each.active_at is not None}
-        active = await read_last_active(connection, sorted(idle))
-        post_clock(due.desk, sorted({each.member for each in due.lots}))
-        counted = _extend_active(due, active, running.programs)
-        next_due = _take_steps(due)
-        await save_under_lock(connection, due.desk)
-        await count_from(connection, counted)
-        await save_steps(connection, due.desk, next_due)
+        turn.taken.update({each.member: each.lot_id for each in due.lots})
+        await _step(connection, due, running.programs)
         return True
+
+    await sweep_by_wallet(running.pool, take_steps)
+
+
+async def _step(connection: Connection, due: DueSteps, programs: ProgramBook) -> None:
+    idle = {each.member for each in due.lots if each.active_at is not None}
+    active = await read_last_active(connection, sorted(idle))
+    post_clock(due.desk, sorted({each.member for each in due.lots}))
+    counted = _extend_active(due, active, programs)
+    next_due = _take_steps(due)
+    await save_under_lock(connection, due.desk)
+    await count_from(connection, counted)
+    await save_steps(connection, due.desk, next_due)
 
 
 def _extend_active(due: DueSteps, active: dict[Member, Activity], programs: ProgramBook) -> dict[UUID, datetime]:
