@@ -3,6 +3,7 @@
 # time tests wait for sessions to end and processes to start. GREENPOINTS_TEST_LANES says how many; else one more than there
 # are cores, at most 4.
 set -u
+unset PYTHONDONTWRITEBYTECODE # some three hundred processes start: else each compiles all our modules anew
 # The longest first. `books` are the integration tests of the two services that keep points; `integration` all others.
 kinds=(books faults integration end_to_end unit browser contract lint)
 books=(tests/integration/earning tests/integration/redemption)

@@ -7,6 +7,7 @@ from deploy.local.trouble import Trouble
 from services.operator.printed import plain
 from services.operator.program.history import read_book
 from services.operator.program.publish import invalid
+from services.operator.program.written import written_in
 from services.operator.running import find_addresses
 from shared.programs.load import Draft, InvalidPackError, load_draft
 from shared.programs.pack import ProgramPack
@@ -22,7 +23,7 @@ def bootstrap_of(kafka: str | None) -> str:
 
 def draft_in(path: Path) -> Draft:
     """Raises InvalidPackError."""
-    return load_draft(path.read_text(encoding="utf-8"), str(path))
+    return load_draft(written_in(path), str(path))
 
 
 def named_pack(name: str, kafka: str | None) -> ProgramPack:

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from deploy.local.stack import CHECKOUT
 from deploy.local.trouble import Trouble
 from services.operator.program.history import SOURCE, TOPIC, read_book
+from services.operator.program.written import written_in
 from shared.events.kafka_binding import STRUCTURED_HEADERS, encode
 from shared.events.keys import version_key
 from shared.events.program_published import ProgramPublished
@@ -41,7 +42,7 @@ class RefusedPack(Trouble):
 def read_pack(path: Path) -> ProgramPack:
     """Raises Trouble with every mistake of the pack, each with file, line and field."""
     try:
-        return load_pack(path.read_text(encoding="utf-8"), str(path))
+        return load_pack(written_in(path), str(path))
     except InvalidPackError as error:
         raise invalid(error) from error
 
@@ -49,7 +50,7 @@ def read_pack(path: Path) -> ProgramPack:
 def read_compliance(path: Path = COMPLIANCE) -> ComplianceSettings:
     """Raises Trouble with every mistake of the compliance role's file."""
     try:
-        return load_compliance(path.read_text(encoding="utf-8"), str(path))
+        return load_compliance(written_in(path), str(path))
     except InvalidPackError as error:
         raise invalid(error) from error
     except OSError as error:
@@ -61,7 +62,7 @@ def read_compliance(path: Path = COMPLIANCE) -> ComplianceSettings:
 def invalid(error: InvalidPackError) -> Trouble:
     codes = {fault.code for fault in error.errors}
     code = next(iter(codes)) if len(codes) == 1 else "PACK_INVALID"
-    return Trouble(code, "; ".join(map(str, error.errors)), "Mend these lines and try again.")
+    return Trouble(code, "; ".join(map(str, error.errors)) + ".", "Mend these lines and try again.")
 
 
 async def apply_shipped(kafka: str, names: Sequence[str] = SHIPPED) -> None:
