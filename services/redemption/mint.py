@@ -29,8 +29,8 @@ class VoucherMint:
     def of(cls, settings: Settings) -> Self:
         return cls(settings.voucher_key.get_secret_value().encode())
 
-    def code(self, voucher_id: UUID) -> str:
-        """Five groups of four characters. Raises ProblemError 503 without a key."""
+    def require_key(self) -> None:
+        """Raises ProblemError 503 without a key."""
         if len(self.key) < _KEY_CHARACTERS:
             raise ProblemError(
                 503,
@@ -38,6 +38,10 @@ class VoucherMint:
                 f"Redemption has no key for voucher codes; set GREENPOINTS_VOUCHER_KEY to {_KEY_CHARACTERS} random "
                 "characters or more, and never change it.",
             )
+
+    def code(self, voucher_id: UUID) -> str:
+        """Five groups of four characters. Raises ProblemError 503 without a key."""
+        self.require_key()
         digits = int.from_bytes(hmac.digest(self.key, voucher_id.bytes, "sha256"))
         text = "".join(_ALPHABET[digits >> (5 * place) & 31] for place in range(_GROUPS * _GROUP))
         return "-".join(text[start : start + _GROUP] for start in range(0, len(text), _GROUP))

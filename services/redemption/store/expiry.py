@@ -8,7 +8,7 @@ from uuid import UUID
 from services.redemption.desk import Member, RedemptionDesk
 from services.redemption.domain.expiry import Warned
 from services.redemption.domain.wallet import Wallet
-from services.redemption.store.lots import read_open_lots
+from services.redemption.store.lots import member_columns, read_open_lots
 from shared.runtime.postgres import Connection
 from shared.runtime.statement import compile_sql
 
@@ -100,12 +100,11 @@ async def load_expiring(connection: Connection, lots: int, stuck: Collection[Mem
 
     None = nothing is due.
     """
-    left_out = [program for program, _ in stuck], [member for _, member in stuck]
-    rows = await connection.fetch(LOCK_EXPIRING_WALLETS, lots, *left_out)
+    rows = await connection.fetch(LOCK_EXPIRING_WALLETS, lots, *member_columns(stuck))
     empty = {(row["program_id"], row["member_id"]): Wallet(**dict(row)) for row in rows}
     if not empty:
         return None
-    due = await connection.fetch(DUE_STEPS, [program for program, _ in empty], [member for _, member in empty])
+    due = await connection.fetch(DUE_STEPS, *member_columns(empty))
     if not due:
         return None
     loaded = await read_open_lots(connection, empty, [row["lot_id"] for row in due])

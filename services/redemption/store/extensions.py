@@ -12,6 +12,7 @@ from services.redemption.desk import Member, RedemptionDesk
 from services.redemption.domain.inactivity import expires_when_idle, idle_expiry
 from services.redemption.domain.lot import LotState
 from services.redemption.domain.wallet import Wallet
+from services.redemption.store.lots import member_columns
 from shared.programs.versions import ProgramBook
 from shared.runtime.postgres import Connection, Pool
 
@@ -110,7 +111,7 @@ async def read_last_active(connection: "Connection | Pool", members: Sequence[Me
     """Of locked wallets; one with a lot has been active."""
     if not members:
         return {}
-    rows = await connection.fetch(LAST_ACTIVE, [member[0] for member in members], [member[1] for member in members])
+    rows = await connection.fetch(LAST_ACTIVE, *member_columns(members))
     return {(row["program_id"], row["member_id"]): Activity(row["at"], row["cause"]) for row in rows}
 
 

@@ -1,6 +1,6 @@
 """Reading lots; what the clock says of them is always `lot_state`'s answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 import asyncpg
@@ -54,7 +54,7 @@ async def read_open_lots(
 
     Must follow the lock in a statement of its own: an earlier snapshot would miss what the lock waited for.
     """
-    rows = await connection.fetch(OPEN_LOTS, *_members(wallets), list(named))
+    rows = await connection.fetch(OPEN_LOTS, *member_columns(wallets), list(named))
     if with_children := [row["grant_id"] for row in rows if row["passed_on"] and row["lot_id"] in named]:
         rows += await connection.fetch(CHILD_LOTS, with_children)
     return _filled(wallets, rows)
@@ -63,7 +63,7 @@ async def read_open_lots(
 async def read_due_lots(connection: Connection, wallets: Mapping[Member, Wallet]) -> dict[Member, Wallet]:
     """The locked wallets with the lots that the clock has made available."""
     owing = [wallet.deficit > 0 for wallet in wallets.values()]
-    rows = await connection.fetch(DUE_LOTS, *_members(wallets), owing)
+    rows = await connection.fetch(DUE_LOTS, *member_columns(wallets), owing)
     return _filled(wallets, rows)
 
 
@@ -72,8 +72,9 @@ async def read_named_lots(connection: Connection, named: Sequence[UUID]) -> list
     return [_lot(row) for row in await connection.fetch(NAMED_LOTS, named)]
 
 
-def _members(wallets: Mapping[Member, Wallet]) -> tuple[list[str], list[str]]:
-    return [program for program, _ in wallets], [member for _, member in wallets]
+def member_columns(members: Collection[Member]) -> tuple[list[str], list[str]]:
+    """Programs and members, as two arrays for unnest."""
+    return [program for program, _ in members], [member for _, member in members]
 
 
 def _filled(wallets: Mapping[Member, Wallet], rows: Iterable[asyncpg.Record]) -> dict[Member, Wallet]:

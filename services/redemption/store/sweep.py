@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from services.redemption.desk import Member, RedemptionDesk
 from services.redemption.domain.wallet import Wallet
-from services.redemption.store.lots import read_due_lots
+from services.redemption.store.lots import member_columns, read_due_lots
 from shared.runtime.postgres import Connection
 
 # Wallets that a batch, a request or another sweep holds are left to the next round.
@@ -23,8 +23,7 @@ LOCK_DUE_WALLETS = """
 
 async def load_due(connection: Connection, lots: int, stuck: Collection[Member]) -> RedemptionDesk:
     """Lock the wallets of the earliest due lots, about `lots` of them, none of `stuck`; read what the clock did."""
-    left_out = [program for program, _ in stuck], [member for _, member in stuck]
-    rows = await connection.fetch(LOCK_DUE_WALLETS, lots, *left_out)
+    rows = await connection.fetch(LOCK_DUE_WALLETS, lots, *member_columns(stuck))
     empty = {(row["program_id"], row["member_id"]): Wallet(**dict(row)) for row in rows}
     desk = RedemptionDesk(loaded=await read_due_lots(connection, empty) if empty else {})
     desk.wallets = dict(desk.loaded)

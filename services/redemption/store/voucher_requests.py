@@ -1,11 +1,12 @@
 """Vouchers that earning asked for: entered by batches, issued and ended by the sweeper."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from services.redemption.desk import RecalledVoucher, RedemptionDesk, RequestedVoucher
+from services.redemption.desk import Member, RecalledVoucher, RedemptionDesk, RequestedVoucher
+from services.redemption.store.lots import member_columns
 from services.redemption.store.vouchers import Voucher, read_voucher
 from shared.events.cloudevent import uuid_from
 from shared.runtime.postgres import Connection
@@ -29,7 +30,9 @@ LOCK_TO_DO = """
     SELECT w.program_id, w.member_id, w.closed_at
       FROM wallet w
       JOIN (SELECT DISTINCT program_id, member_id FROM voucher_request
-             WHERE state IN ('requested', 'recalled') LIMIT $1) AS due USING (program_id, member_id)
+             WHERE state IN ('requested', 'recalled')
+               AND (program_id, member_id) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))
+             LIMIT $1) AS due USING (program_id, member_id)
      ORDER BY w.program_id, w.member_id
        FOR UPDATE OF w SKIP LOCKED
 """
@@ -85,9 +88,9 @@ async def save_voucher_requests(connection: Connection, desk: RedemptionDesk) ->
         )
 
 
-async def lock_to_do(connection: Connection, members: int) -> list[VoucherToDo]:
-    """The requests of members whose wallets could be locked, about `members` of them."""
-    locked = await connection.fetch(LOCK_TO_DO, members)
+async def lock_to_do(connection: Connection, members: int, stuck: Collection[Member]) -> list[VoucherToDo]:
+    """The requests of members whose wallets could be locked, about `members` of them and none of `stuck`."""
+    locked = await connection.fetch(LOCK_TO_DO, members, *member_columns(stuck))
     columns = [[row[name] for row in locked] for name in ("program_id", "member_id", "closed_at")]
     return [VoucherToDo(**dict(row)) for row in await connection.fetch(TO_DO, *columns)]
 

@@ -1,6 +1,6 @@
 """Vouchers and their uses. Every change is made under the lock of the member's wallet."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,7 @@ import asyncpg
 
 from services.redemption.desk import Member
 from services.redemption.domain.voucher import LineChoice, VoucherTerms
+from services.redemption.store.lots import member_columns
 from shared.runtime.postgres import Connection, Pool
 
 _COLUMNS = """
@@ -73,6 +74,7 @@ LOCK_EXPIRING = """
       JOIN (SELECT DISTINCT program_id, member_id
               FROM (SELECT program_id, member_id FROM voucher
                      WHERE state = 'issued' AND valid_until <= service_now()
+                       AND (program_id, member_id) NOT IN (SELECT * FROM unnest($2::text[], $3::text[]))
                      ORDER BY valid_until LIMIT $1) AS earliest) AS due USING (program_id, member_id)
      ORDER BY w.program_id, w.member_id
        FOR UPDATE OF w SKIP LOCKED
@@ -204,9 +206,9 @@ async def end(connection: Connection, vouchers: Sequence[Voucher], reason: str, 
     await connection.execute(END, [voucher.voucher_id for voucher in vouchers], reason, at)
 
 
-async def lock_expired(connection: Connection, at_most: int) -> list[Voucher]:
-    """The vouchers whose date has passed, of members whose wallets could be locked."""
-    members = await connection.fetch(LOCK_EXPIRING, at_most)
+async def lock_expired(connection: Connection, at_most: int, stuck: Collection[Member]) -> list[Voucher]:
+    """The vouchers whose date has passed, of members whose wallets could be locked, none of `stuck`."""
+    members = await connection.fetch(LOCK_EXPIRING, at_most, *member_columns(stuck))
     rows = await connection.fetch(
         EXPIRED, [member["program_id"] for member in members], [member["member_id"] for member in members]
     )

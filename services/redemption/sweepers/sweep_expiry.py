@@ -23,19 +23,21 @@ from shared.programs.versions import ProgramBook
 from shared.runtime.postgres import Connection
 from shared.runtime.service import Running
 
+LOTS_AT_ONCE = 2000
+
 
 async def sweep_expiry(running: Running) -> None:
     """Take every step that is due. Any number of workers may sweep, and twice changes nothing."""
 
     async def take_steps(connection: Connection, turn: Turn) -> bool:
-        due = await load_expiring(connection, turn.lots, turn.stuck)
+        due = await load_expiring(connection, turn.at_most, turn.stuck)
         if due is None:
             return False
         turn.taken.update({each.member: each.lot_id for each in due.lots})
         await _step(connection, due, running.programs)
         return True
 
-    await sweep_by_wallet(running.pool, take_steps)
+    await sweep_by_wallet(running.pool, take_steps, LOTS_AT_ONCE)
 
 
 async def _step(connection: Connection, due: DueSteps, programs: ProgramBook) -> None:

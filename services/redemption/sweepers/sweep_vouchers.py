@@ -1,6 +1,6 @@
 """The voucher sweeper: issues what earning asked for, ends what it recalled and what has passed its date.
 
-Each round is one transaction under the members' locks; any number of workers may sweep, and twice changes nothing.
+Each turn is one transaction under the members' locks; any number of workers may sweep, and twice changes nothing.
 """
 
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from services.redemption.outcomes import SOURCE
 from services.redemption.store.save import save_under_lock
 from services.redemption.store.voucher_requests import VoucherToDo, close_request, lock_to_do, voucher_of
 from services.redemption.store.vouchers import Voucher, end, insert_voucher, lock_expired
+from services.redemption.sweepers.by_wallet import Turn, sweep_by_wallet
 from services.redemption.told.vouchers import EndReason, tell_ended, tell_issued
 from shared.events.cloudevent import derived_id
 from shared.programs.expiry import business_day, start_of_day
@@ -28,15 +29,12 @@ AT_ONCE = 500
 async def sweep_vouchers(running: Running) -> None:
     """Until nothing is left to do that is not locked elsewhere."""
     mint = VoucherMint.of(running.settings)
-    while await _answer_requests(running, mint):
-        continue
-    while await _end_expired(running):
-        continue
 
-
-async def _answer_requests(running: Running, mint: VoucherMint) -> bool:
-    async with running.pool.acquire() as connection, connection.transaction():
-        waiting = await lock_to_do(connection, AT_ONCE)
+    async def answer_requests(connection: Connection, turn: Turn) -> bool:
+        waiting = await lock_to_do(connection, turn.at_most, turn.stuck)
+        if any(to_do.recall_id is None for to_do in waiting):
+            mint.require_key()  # without one it is nobody's wallet that is at fault
+        turn.taken.update({(each.program_id, each.member_id): each.request_id for each in waiting})
         desk = RedemptionDesk()
         for to_do in waiting:
             if to_do.recall_id is None:
@@ -45,6 +43,9 @@ async def _answer_requests(running: Running, mint: VoucherMint) -> bool:
                 await _recall(connection, desk, to_do)
         await save_under_lock(connection, desk)
         return bool(waiting)
+
+    await sweep_by_wallet(running.pool, answer_requests, AT_ONCE)
+    await sweep_by_wallet(running.pool, _end_expired, AT_ONCE)
 
 
 async def _issue(
@@ -82,14 +83,14 @@ async def _recall(connection: Connection, desk: RedemptionDesk, to_do: VoucherTo
     await close_request(connection, to_do.request_id, "closed")
 
 
-async def _end_expired(running: Running) -> bool:
-    async with running.pool.acquire() as connection, connection.transaction():
-        expired = await lock_expired(connection, AT_ONCE)
-        desk = RedemptionDesk()
-        for voucher in expired:
-            await _end(connection, desk, voucher, "expired", str(voucher.voucher_id), voucher.valid_until)
-        await save_under_lock(connection, desk)
-        return bool(expired)
+async def _end_expired(connection: Connection, turn: Turn) -> bool:
+    expired = await lock_expired(connection, turn.at_most, turn.stuck)
+    turn.taken.update({(each.program_id, each.member_id): each.voucher_id for each in expired})
+    desk = RedemptionDesk()
+    for voucher in expired:
+        await _end(connection, desk, voucher, "expired", str(voucher.voucher_id), voucher.valid_until)
+    await save_under_lock(connection, desk)
+    return bool(expired)
 
 
 async def _end(
