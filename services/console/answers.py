@@ -61,7 +61,7 @@ def answer_as_pages(app: FastAPI, console: Console) -> None:
         return shown(request, ProblemError(error.status_code, code, sentence))
 
     async def on_failure(request: Request, error: Exception) -> Response:
-        log.error("request failed", method=request.method, route=request.url.path, error=repr(error)[:500])
+        log.error("request failed", method=request.method, route=request.url.path, error=error)
         return shown(request, ProblemError(500, "FAILED", "The console failed to answer; its log has the details."))
 
     handlers: dict[type[Exception], Handler] = {

@@ -37,9 +37,9 @@ from services.console.store.operators import OperatorStore
 from services.console.store.sessions import SessionStore
 from services.console.view import STATIC, NavEntry, View
 from shared.runtime.http import build_app
+from shared.runtime.log_lines import configure_logging
 from shared.runtime.postgres import MIGRATIONS, Pool, connect_pool, migrate
 from shared.runtime.process import serve_http, until_signalled
-from shared.runtime.telemetry import configure_logging
 
 log = structlog.get_logger()
 
@@ -55,7 +55,7 @@ def build_console(settings: ConsoleSettings, pool: Pool, services: Services) -> 
         try:
             return await sessions.find(session_hash) is not None
         except Exception as error:  # a database that is away ends no stream
-            log.warning("a session cannot be checked", error=repr(error)[:200])
+            log.warning("a session cannot be checked", error=error)
             return True
 
     actions = ActionLog(pool)
@@ -147,7 +147,7 @@ async def _sweep(sessions: SessionStore) -> None:
         try:
             await sessions.sweep()
         except Exception as error:
-            log.warning("old sessions stay for now", error=repr(error)[:200])
+            log.warning("old sessions stay for now", error=error)
         await asyncio.sleep(_SWEEP_SECONDS)
 
 

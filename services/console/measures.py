@@ -108,7 +108,7 @@ class Measures:
             self.at = datetime.now(UTC)
         except (httpx.HTTPError, ValueError) as error:
             if self._answering[url] is not False:
-                log.warning("a service's measures cannot be read", url=url, error=repr(error)[:200])
+                log.warning("a service's measures cannot be read", url=url, error=error)
             self._answering[url] = False
 
     async def _count_letters(self, service: str) -> None:

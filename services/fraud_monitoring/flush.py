@@ -122,7 +122,7 @@ class Flusher:
 
     async def _give_up(self, handled: Handled, error: Exception) -> None:
         """One event alone whose rows the database refuses: a dead letter where it came from outside."""
-        log.error("what an event led to cannot be stored", error=repr(error)[:300])
+        log.error("what an event led to cannot be stored", error=error)
         if handled.delivered is None or handled.letter is not None:
             raise error
         letter = failed_letter(handled.delivered, error)
@@ -137,7 +137,7 @@ class Flusher:
                 return
             except (*DATABASE_AWAY, asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
                 telemetry.DATABASE_AWAY.labels(self.service).inc()
-                log.warning("database away, events wait", error=repr(error)[:200])
+                log.warning("database away, events wait", error=error)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, _LONGEST_PAUSE)
 

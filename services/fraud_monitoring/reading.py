@@ -102,7 +102,7 @@ class Consumer(driver.Consumer):
                 try:
                     offsets = await self._own_thread.seek_to_done(places)
                 except (KafkaError, TimeoutError) as error:  # also: assigned differently by now
-                    log.warning("places not found yet, events wait", error=repr(error)[:200])
+                    log.warning("places not found yet, events wait", error=error)
                     await asyncio.sleep(_PAUSE_SECONDS)
                     continue
                 if closings != self._closings:

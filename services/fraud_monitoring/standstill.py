@@ -58,7 +58,7 @@ async def _behind(app: FraudApp) -> dict[TP, int]:
     try:
         ends = await consumer.highwaters(*places)
     except KafkaError as error:
-        log.debug("ends unknown", error=repr(error)[:200])
+        log.debug("ends unknown", error=error)
         return {}
     done = {place: consumer.unfinished.committed.get(place, 0) for place in places}
     return {place: done[place] for place in places if done[place] < ends.get(place, 0)}
@@ -88,7 +88,7 @@ async def _unread(kafka: str, places: dict[TP, int], group: str) -> dict[str, in
                 for place in await consumer.getmany(timeout_ms=500, max_records=len(places)):
                     found[f"{place.topic}/{place.partition}"] = places[TP(place.topic, place.partition)]
     except (KafkaError, TimeoutError) as error:
-        log.debug("standstill looked at", found=found, error=repr(error)[:200])
+        log.debug("standstill looked at", found=found, error=error)
     finally:
         await end_client(consumer)
     return found

@@ -24,10 +24,10 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.store.api_keys import ApiKeyStore
 from services.gateway.store.prohibited_requests import ProhibitedRequestStore
 from shared.runtime.http import build_app, problem
+from shared.runtime.log_lines import configure_logging
 from shared.runtime.postgres import MIGRATIONS, Pool, connect_pool, migrate
 from shared.runtime.process import serve_http, until_signalled
 from shared.runtime.prohibited import ProhibitedPaths
-from shared.runtime.telemetry import configure_logging
 
 log = structlog.get_logger()
 
@@ -67,7 +67,7 @@ def gateway_app(settings: GatewaySettings, pool: Pool, publisher: Publisher) -> 
 
 
 async def _on_database_away(_request: Request, error: Exception) -> Response:
-    log.warning("database does not answer", error=repr(error))
+    log.warning("database does not answer", error=error)
     return problem(database_away())
 
 

@@ -60,7 +60,7 @@ class KeyBook:
             async with asyncio.timeout(_LOOK_UP_SECONDS):
                 key = await self._store.find(key_id)
         except UNANSWERED as error:
-            log.warning("key not looked up", error=repr(error))
+            log.warning("key not looked up", error=error)
             raise database_away() from error
         if key is None:
             self.forget(key_id)

@@ -105,7 +105,7 @@ class Publisher:
                 log.warning("producer is replaced")
             except Exception as error:  # whatever keeps us from Kafka, the way out is another try
                 if not told:
-                    log.warning("no way to kafka, trying again", error=repr(error))
+                    log.warning("no way to kafka, trying again", error=error)
                 told = True
             finally:
                 self._producer = None

@@ -162,7 +162,7 @@ class Access:
             async with asyncio.timeout(_LOOK_UP_SECONDS):
                 key = await find_key(self._pool, key_id)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
-            log.warning("access key not looked up", error=repr(error))
+            log.warning("access key not looked up", error=error)
             raise ProblemError(
                 503, "DATABASE_AWAY", "Redemption cannot reach its database; send the same request again later.",
                 headers={"Retry-After": "2"},

@@ -92,7 +92,7 @@ class BatchRun(Generic[DeskT]):
             if not _lost_a_race(error) and (error.sqlstate or "")[:2] not in _ITS_OWN_FAULT:
                 raise
             telemetry.BATCH_AGAIN.labels(self._service.name).inc()
-            log.info("decided again", sqlstate=error.sqlstate, topic=batch.topic, reason=str(error)[:200])
+            log.info("decided again", sqlstate=error.sqlstate, topic=batch.topic, error=error)
             return error
         except _MISCALCULATED as error:
             telemetry.BATCH_AGAIN.labels(self._service.name).inc()
@@ -200,7 +200,7 @@ class BatchRun(Generic[DeskT]):
                 batch.topic,
                 batch.partition,
             )
-        log.warning("reply lost, offset re-read", topic=batch.topic, stored=stored, error=repr(error))
+        log.warning("reply lost, offset re-read", topic=batch.topic, stored=stored, error=error)
         if stored == batch.to_offset:
             return True
         if stored != batch.from_offset:

@@ -117,7 +117,7 @@ def build_app(
         )
 
     async def on_database_away(request: Request, error: Exception) -> Response:
-        log.warning("database away", method=request.method, route=request.url.path, error=repr(error)[:500])
+        log.warning("database away", method=request.method, route=request.url.path, error=error)
         return problem(
             ProblemError(
                 503,
@@ -133,7 +133,7 @@ def build_app(
 
     @app.exception_handler(Exception)
     async def on_failure(request: Request, error: Exception) -> Response:
-        log.error("request failed", method=request.method, route=request.url.path, error=repr(error)[:500])
+        log.error("request failed", method=request.method, route=request.url.path, error=error)
         return problem(ProblemError(500, "FAILED", "The service failed to answer; its log has the details. Try again."))
 
     return app

@@ -22,12 +22,12 @@ from shared.runtime.dead_letter_limit import NearlyEverythingBadError
 from shared.runtime.give_way import give_way
 from shared.runtime.http import build_app
 from shared.runtime.kept_memory import keep_memory
+from shared.runtime.log_lines import configure_logging
 from shared.runtime.postgres import MIGRATIONS, connect_pool, migrate
 from shared.runtime.program_feed import ProgramFeed
 from shared.runtime.relay import Relay
 from shared.runtime.service import Running, Service, Timer
 from shared.runtime.settings import Settings
-from shared.runtime.telemetry import configure_logging
 from shared.runtime.worker import Worker, WorkerStoppedError
 
 log = structlog.get_logger()
@@ -132,6 +132,7 @@ async def serve_http(app: object, settings: Settings) -> None:
         app,  # type: ignore[arg-type]
         host=settings.http_host,
         port=settings.http_port,
+        log_config=None,  # as all libraries log here
         log_level="warning",
         access_log=False,
         lifespan="off",
@@ -173,5 +174,5 @@ async def _every(sweep: Timer, running: Running) -> None:
         try:
             await sweep(running)
         except Exception as error:
-            log.warning("sweep failed, trying again", sweep=sweep.__name__, error=repr(error))
+            log.warning("sweep failed, trying again", sweep=sweep.__name__, error=error)
         await asyncio.sleep(running.settings.sweep_milliseconds / 1000)

@@ -77,7 +77,7 @@ class ProgramFeed:
             try:
                 await self.read_to_end()
             except Exception as error:
-                log.warning("program versions not readable just now", error=repr(error))
+                log.warning("program versions not readable just now", error=error)
 
     async def _take(self, polled: "dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]") -> None:
         """Enter what was read. Whoever is stopped amid it leaves the rest to be read again: none may be passed over."""
@@ -107,7 +107,7 @@ class ProgramFeed:
                         await self._adopt(connection, version)
                 return
             except DATABASE_AWAY as error:
-                log.warning("database away, program version waits", error=repr(error))
+                log.warning("database away, program version waits", error=error)
                 await asyncio.sleep(1)
 
 

@@ -73,7 +73,7 @@ class ProhibitedPaths:
             async with asyncio.timeout(2):
                 await self._record(request)
         except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
-            log.warning("prohibited request not recorded", error=repr(error))
+            log.warning("prohibited request not recorded", error=error)
             return ProblemError(
                 503, "DATABASE_AWAY", f"{self._service} cannot reach its database; send the same request again later.",
                 headers={"Retry-After": "2"},

@@ -105,9 +105,9 @@ class Relay:
                     with contextlib.suppress(Exception):
                         await connection.close(timeout=2)
             except (*DATABASE_AWAY, *CONNECTION_LOST) as error:
-                log.warning("relay waits for the database", service=self._service, error=repr(error))
+                log.warning("relay waits for the database", service=self._service, error=error)
             except Exception as error:
-                log.warning("relay starts over", service=self._service, error=repr(error))
+                log.warning("relay starts over", service=self._service, error=error)
             pause = 0.1 if self._published > before else min(pause * 2, 5.0)
             await asyncio.sleep(pause)
 
@@ -237,7 +237,7 @@ class Relay:
             _, before = self._held.get(place, (0.0, _SHORTEST_HOLD / 2))
             pause = min(before * 2, _LONGEST_HOLD)
             self._held[place] = (now + pause, pause)
-            log.warning("row not published, its key waits", topic=place[0], seconds=pause, error=repr(error)[:300])
+            log.warning("row not published, its key waits", topic=place[0], seconds=pause, error=error)
 
 
 def _is_outage(error: BaseException) -> bool:

@@ -88,11 +88,11 @@ class Slot(Generic[DeskT]):
             except KafkaError as error:
                 if not error.retriable:
                     raise
-                log.warning("Kafka away, keeping the partition", partition=self.partition, error=repr(error))
+                log.warning("Kafka away, keeping the partition", partition=self.partition, error=error)
                 await self._rest(pause)
             except DATABASE_AWAY as error:
                 telemetry.DATABASE_AWAY.labels(self._service.name).inc()
-                log.warning("database away, keeping the partition", partition=self.partition, error=repr(error))
+                log.warning("database away, keeping the partition", partition=self.partition, error=error)
                 await self._rest(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter, not a secret
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -176,7 +176,7 @@ class Slot(Generic[DeskT]):
         try:
             await self._consumer.commit(offsets)
         except Exception as error:
-            log.debug("offsets not told to Kafka", partition=self.partition, error=repr(error))
+            log.debug("offsets not told to Kafka", partition=self.partition, error=error)
 
     async def _rest(self, seconds: float) -> None:
         try:

@@ -1,10 +1,7 @@
-"""Every metric by name, each with what a high value means to an operator; and how logs look."""
+"""Every metric by name, each with what a high value means to an operator."""
 
-import logging
-import sys
 from collections.abc import Mapping
 
-import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 from shared.runtime.batch import Fate
@@ -61,21 +58,3 @@ def count_fates(service: str, topic: str, fates: Mapping[Fate, int]) -> None:
 def count_points(service: str, points: Mapping[str, int]) -> None:
     for event_type, amount in points.items():
         POINTS.labels(service, event_type).inc(amount)
-
-
-def configure_logging(level: str) -> None:
-    """One JSON line per happening on standard error; event ids, never personal data."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.StackInfoRenderer(),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")

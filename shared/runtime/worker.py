@@ -88,7 +88,7 @@ class Worker(ConsumerRebalanceListener, Generic[DeskT]):  # type: ignore[misc]
             except (KafkaError, RuntimeError) as error:
                 if not _is_the_clients(error) and not (began_again and isinstance(error, KafkaConnectionError)):
                     raise
-                log.warning("Kafka client broke, taking a new one", service=self._service.name, error=repr(error))
+                log.warning("Kafka client broke, taking a new one", service=self._service.name, error=error)
                 began_again = True
                 await asyncio.sleep(1)
                 self._begin()

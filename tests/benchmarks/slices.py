@@ -26,11 +26,11 @@ from shared.runtime import gate
 from shared.runtime.batch import Batch, read_record
 from shared.runtime.batch_run import BatchRun
 from shared.runtime.dead_letter_limit import DeadLetterLimit
+from shared.runtime.log_lines import configure_logging
 from shared.runtime.postgres import connect_pool
 from shared.runtime.program_feed import ProgramFeed
 from shared.runtime.service import Running
 from shared.runtime.settings import Settings
-from shared.runtime.telemetry import configure_logging
 from tests.benchmarks.comparison import Plan
 from tests.benchmarks.events import PURCHASES, members_of, moment, purchases
 from tests.benchmarks.report_spine import verdict

@@ -107,7 +107,7 @@ class LagWatch:
             try:
                 await self._follow()
             except Exception as error:  # whatever broke the client: take a new one
-                log.warning("Kafka's offsets cannot be read", error=repr(error)[:300])
+                log.warning("Kafka's offsets cannot be read", error=error)
                 await self._tell_away(error)
             await asyncio.sleep(PAUSE_SECONDS)
 

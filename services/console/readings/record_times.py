@@ -62,7 +62,7 @@ class RecordTimes:
                         self._known.popitem(last=False)
         except (KafkaError, OSError) as error:
             self._wanted.clear()  # asked again at the next look
-            log.warning("a record's time cannot be read", error=repr(error)[:300])
+            log.warning("a record's time cannot be read", error=error)
         finally:
             await end_client(consumer)
 

@@ -152,7 +152,7 @@ class Tail:
                 consumer = consumer or await self._started()
                 yield consumer
         except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("the tail cannot read", error=repr(error)[:300])
+            log.warning("the tail cannot read", error=error)
             if consumer is not None:
                 await end_client(consumer)
             raise TailUnavailableError("Kafka does not answer; the tail goes on where it stopped.") from error
