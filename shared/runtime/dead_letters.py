@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.topics import load_topics
 from shared.runtime.batch import ARRIVAL_HEADER, ATTEMPT_HEADER, Outgoing, arrival_milliseconds
+from shared.runtime.dead_letter_record import fits
 from shared.runtime.http import ProblemError, operator_guard
 from shared.runtime.ledger import OUTBOX_PART, outbox_arguments, unpack_headers
 from shared.runtime.postgres import Connection
@@ -178,7 +179,7 @@ def routes(service: str, running: Running) -> APIRouter:
     @router.post("/replay")
     async def replay(operator: Operator, selection: Selection) -> Settled:
         async with running.pool.acquire() as connection, connection.transaction():
-            rows = await _take(connection, selection)
+            rows = _of_sendable_size(await _take(connection, selection), selection)
             if not selection.dry_run:
                 outgoing = [_raw(row) for row in rows]
                 await connection.execute(INSERT_OUTBOX.sql, *INSERT_OUTBOX.arguments(outbox_arguments(outgoing)))
@@ -213,6 +214,19 @@ async def _take(connection: Connection, selection: Selection) -> list[asyncpg.Re
             f"Dead letter {selection.dead_letter_id} is not open; show it to see what became of it.",
         )
     return rows
+
+
+def _of_sendable_size(rows: list[asyncpg.Record], selection: Selection) -> list[asyncpg.Record]:
+    """Without letters that no topic takes as they are; they stay open, and one asked for by id is refused."""
+    sendable = [row for row in rows if fits(row["topic"], _raw(row))]
+    if selection.dead_letter_id is not None and not sendable:
+        raise ProblemError(
+            409,
+            "DEAD_LETTER_TOO_LARGE",
+            f"Dead letter {selection.dead_letter_id} is larger than {rows[0]['topic']} takes, for its sender "
+            "compressed it; have it sent again in smaller parts, then discard it.",
+        )
+    return sendable
 
 
 async def _settle(

@@ -4,23 +4,20 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 from asyncpg.pgproto import pgproto
 
 from shared.events.cloudevent import event_key
 from shared.events.topics import load_topics
 from shared.runtime.batch import (
-    ARRIVAL_HEADER,
-    ATTEMPT_HEADER,
     Batch,
     DeadLetter,
     Delivered,
     Fate,
     Headers,
     Outgoing,
-    arrival_milliseconds,
 )
+from shared.runtime.dead_letter_record import dead_letter_id, dead_letter_record, storable
 from shared.runtime.statement import Part, microseconds
 
 # One column of the load: which of the batch's events this service has already applied, each as the 16 bytes of its
@@ -130,6 +127,7 @@ class Postings:
         """Every parameter of the gate and of BATCH_PARTS."""
         batch, gaps = self.batch, self.batch.gaps()
         letters = self.dead_letters
+        published = (dead_letter_record(self.service, letter) for letter in letters if _is_published(letter))
         return {
             "topic": batch.topic,
             "partition": batch.partition,
@@ -141,43 +139,22 @@ class Postings:
             "gap_from": [start for start, _ in gaps],
             "gap_to": [end for _, end in gaps],
             "in_rows": [_inbox_row(delivered) for delivered in self.applied],
-            **outbox_arguments([*outbox, *(self._dlq_row(letter) for letter in letters if _is_published(letter))]),
+            **outbox_arguments([*outbox, *published]),
             "dead_id": [dead_letter_id(self.service, letter.delivered) for letter in letters],
             "dead_offset": [letter.delivered.offset for letter in letters],
             "dead_key": [letter.delivered.key for letter in letters],
             "dead_value": [letter.delivered.value for letter in letters],
             "dead_headers": [pack_headers(letter.delivered.headers) for letter in letters],
             "dead_code": [letter.code.value for letter in letters],
-            "dead_message": [_storable(letter.message) for letter in letters],
+            "dead_message": [storable(letter.message) for letter in letters],
             "dead_class": [letter.error_class for letter in letters],
             "dead_fields": [
-                json.dumps([{"path": _storable(f.path), "message": _storable(f.message)} for f in letter.fields])
+                json.dumps([{"path": storable(f.path), "message": storable(f.message)} for f in letter.fields])
                 for letter in letters
             ],
             "dead_attempt": [letter.delivered.attempt for letter in letters],
             "dead_arrival": [letter.delivered.arrival for letter in letters],
         }  # fmt: skip
-
-    def _dlq_row(self, letter: DeadLetter) -> Outgoing:
-        """The raw message with its failure headers, for `<topic>.<group>.dlq`."""
-        delivered = letter.delivered
-        failure: Headers = (
-            ("greenpoints-error-code", letter.code.value.encode()),
-            ("greenpoints-error-message", _storable(letter.message).encode()),
-            ("greenpoints-error-class", letter.error_class.encode()),
-            ("greenpoints-original-topic", delivered.topic.encode()),
-            ("greenpoints-original-partition", str(delivered.partition).encode()),
-            ("greenpoints-original-offset", str(delivered.offset).encode()),
-            ("greenpoints-first-seen", delivered.arrival.isoformat().encode()),
-            ("greenpoints-group", self.service.encode()),
-            (ATTEMPT_HEADER, str(delivered.attempt).encode()),
-            (ARRIVAL_HEADER, str(arrival_milliseconds(delivered.arrival)).encode()),
-        )
-        own = tuple(h for h in delivered.headers if h[0] not in (ATTEMPT_HEADER, ARRIVAL_HEADER))
-        return Outgoing(
-            f"{delivered.topic}.{self.service}.dlq", delivered.key, "dead-letter",
-            dead_letter_id(self.service, delivered), delivered.value, own + failure,
-        )  # fmt: skip
 
 
 def _inbox_row(delivered: Delivered) -> tuple[object, ...]:
@@ -194,14 +171,3 @@ def _is_published(letter: DeadLetter) -> bool:
     """Dead letters of a topic with personal data stay in the service's schema."""
     topic = load_topics().get(letter.delivered.topic)
     return topic is None or topic.has_dead_letters
-
-
-def dead_letter_id(service: str, delivered: Delivered) -> UUID:
-    """Derived from where the record lies, so that a crash and a retry name it alike."""
-    place = f"{service}/{delivered.topic}/{delivered.partition}/{delivered.offset}"
-    return uuid5(NAMESPACE_URL, f"greenpoints:dead-letter:{place}")
-
-
-def _storable(text: str) -> str:
-    """PostgreSQL text holds no U+0000, and UTF-8 no lone surrogate."""
-    return text.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()[:2000]

@@ -91,6 +91,19 @@ async def test_letters_are_grouped_found_and_replayed_by_error_and_by_id(
     assert (shown["state"], shown["settled_by"]) == ("replayed", "mei"), "the person is named, not the token"
 
 
+async def test_a_letter_larger_than_its_topic_is_not_replayed(ledger: Ledger, operator: httpx.AsyncClient) -> None:
+    """It would wait in the outbox for ever, and all later events of its key behind it."""
+    await post_bad(ledger, b"{", b"{" * 3_000_000)
+    large = next(each for each in await get(operator, "/v1/dead-letters") if each["record_offset"] == 2)
+    answer = await operator.post("/v1/dead-letters/replay", json={"dead_letter_id": large["dead_letter_id"]})
+    assert (answer.status_code, answer.json()["code"]) == (409, "DEAD_LETTER_TOO_LARGE")
+    done = (await operator.post("/v1/dead-letters/replay", json={})).json()
+    assert len(done["letters"]) == 1
+    assert [each["dead_letter_id"] for each in await get(operator, "/v1/dead-letters")] == [large["dead_letter_id"]]
+    body = {"dead_letter_id": large["dead_letter_id"], "reason": "sent again in parts"}
+    assert (await operator.post("/v1/dead-letters/discard", json=body)).status_code == 200
+
+
 async def test_every_attempt_at_a_record_is_told(ledger: Ledger, operator: httpx.AsyncClient) -> None:
     await post_bad(ledger, b"{", b"{}")
     first = (await get(operator, "/v1/dead-letters"))[0]

@@ -196,3 +196,27 @@ async def test_a_dead_letter_keeps_its_bytes_and_appears_in_its_topic(
     assert told["greenpoints-original-topic"] == b"members.profiles.v1"
     assert told["greenpoints-original-offset"] == b"0"
     assert told["greenpoints-group"] == b"earning"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "header", "left_out"),
+    [(b"k", 3_000_000, 10, b"value"), (None, 3_000_000, 10, b"value"), (b"k", 10, 3_000_000, b"value, key, headers")],
+    ids=["value", "no key", "header"],
+)
+async def test_a_dead_letter_that_unpacked_to_too_much_holds_back_no_other(
+    relayed: Ledger, key: bytes | None, value: int, header: int, left_out: bytes
+) -> None:
+    """Of a compressed record, the topic's limit counts what was sent; the letter goes without what does not fit."""
+    epoch = await relayed.claim()
+    large = raw(key, b"{" * value, headers=(("trace", b"x" * header),))
+    await relayed.run(epoch).post(batch(large, raw(key, b"[")))
+    assert await relayed.running.pool.fetchval("SELECT max(octet_length(record_value)) FROM dead_letter") == value
+    async with relay(relayed):
+        await until_left(relayed, 0)
+    shown = {
+        record.value: dict(record.headers) for record in await published(relayed, "members.profiles.v1.earning.dlq")
+    }
+    assert shown.keys() == {b"", b"["}
+    assert shown[b""]["greenpoints-left-out"] == left_out
+    assert shown[b""]["greenpoints-original-offset"] == b"0", "by which the table has it whole"
+    assert "greenpoints-left-out" not in shown[b"["]
