@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.topics import load_topics
 from shared.runtime.batch import ARRIVAL_HEADER, ATTEMPT_HEADER, Outgoing, arrival_milliseconds
-from shared.runtime.dead_letter_record import fits
+from shared.runtime.dead_letter_record import can_be_sent_again
 from shared.runtime.http import ProblemError, operator_guard
 from shared.runtime.ledger import OUTBOX_PART, outbox_arguments, unpack_headers
 from shared.runtime.postgres import Connection
@@ -217,8 +217,8 @@ async def _take(connection: Connection, selection: Selection) -> list[asyncpg.Re
 
 
 def _of_sendable_size(rows: list[asyncpg.Record], selection: Selection) -> list[asyncpg.Record]:
-    """Without letters that no topic takes as they are; they stay open, and one asked for by id is refused."""
-    sendable = [row for row in rows if fits(row["topic"], _raw(row))]
+    """Without letters that no topic takes; they stay open, and one asked for by id is refused."""
+    sendable = [row for row in rows if can_be_sent_again(_raw(row))]
     if selection.dead_letter_id is not None and not sendable:
         raise ProblemError(
             409,

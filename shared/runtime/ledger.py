@@ -17,7 +17,7 @@ from shared.runtime.batch import (
     Headers,
     Outgoing,
 )
-from shared.runtime.dead_letter_record import dead_letter_id, dead_letter_record, storable
+from shared.runtime.dead_letter_record import dead_letter_id, dead_letter_record, kept, most_bytes, storable
 from shared.runtime.statement import Part, microseconds
 
 # One column of the load: which of the batch's events this service has already applied, each as the 16 bytes of its
@@ -127,7 +127,9 @@ class Postings:
         """Every parameter of the gate and of BATCH_PARTS."""
         batch, gaps = self.batch, self.batch.gaps()
         letters = self.dead_letters
-        published = (dead_letter_record(self.service, letter) for letter in letters if _is_published(letter))
+        most = most_bytes(letters)
+        records = [kept(letter.delivered, most) for letter in letters]
+        published = (dead_letter_record(self.service, letter, most) for letter in letters if _is_published(letter))
         return {
             "topic": batch.topic,
             "partition": batch.partition,
@@ -142,9 +144,9 @@ class Postings:
             **outbox_arguments([*outbox, *published]),
             "dead_id": [dead_letter_id(self.service, letter.delivered) for letter in letters],
             "dead_offset": [letter.delivered.offset for letter in letters],
-            "dead_key": [letter.delivered.key for letter in letters],
-            "dead_value": [letter.delivered.value for letter in letters],
-            "dead_headers": [pack_headers(letter.delivered.headers) for letter in letters],
+            "dead_key": [record.key for record in records],
+            "dead_value": [record.value for record in records],
+            "dead_headers": [pack_headers(record.headers) for record in records],
             "dead_code": [letter.code.value for letter in letters],
             "dead_message": [storable(letter.message) for letter in letters],
             "dead_class": [letter.error_class for letter in letters],

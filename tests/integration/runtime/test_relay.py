@@ -10,8 +10,9 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from shared.runtime.batch import Outgoing
+from shared.runtime.dead_letter_record import LEFT_OUT_HEADER
 from shared.runtime.dead_letters import INSERT_OUTBOX
-from shared.runtime.ledger import outbox_arguments
+from shared.runtime.ledger import outbox_arguments, unpack_headers
 from shared.runtime.relay import DELETE, MAX_REQUEST_BYTES, READ, Relay, connect_relay
 from tests.infrastructure.fixtures import Database
 from tests.infrastructure.plans import plan_on
@@ -220,3 +221,29 @@ async def test_a_dead_letter_that_unpacked_to_too_much_holds_back_no_other(
     assert shown[b""]["greenpoints-left-out"] == left_out
     assert shown[b""]["greenpoints-original-offset"] == b"0", "by which the table has it whole"
     assert "greenpoints-left-out" not in shown[b"["]
+
+
+async def test_of_a_batch_that_unpacked_to_too_much_each_letter_keeps_its_beginning(
+    relayed: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement takes a gigabyte; here a batch's letters may have a megabyte together."""
+    monkeypatch.setattr("shared.runtime.dead_letter_record._LETTERS_BYTES", 1_000_000)
+    epoch = await relayed.claim()
+    large = [raw(b"k", b"{" * 300_000), raw(b"k", b"[", headers=(("trace", b"x" * 400_000),)), raw(b"k" * 300_000, b"")]
+    await relayed.run(epoch).post(batch(*large, raw(b"k", b"[" * 5_000)))
+    letters = await relayed.running.pool.fetch("SELECT * FROM dead_letter ORDER BY record_offset")
+    sizes = [(len(letter["record_key"]), len(letter["record_value"])) for letter in letters]
+    assert sizes == [(1, 250_000), (1, 1), (250_000, 0), (1, 5_000)]
+    cut = [
+        [value for name, value in unpack_headers(letter["headers"]) if name == LEFT_OUT_HEADER] for letter in letters
+    ]
+    assert cut == [[b"value"], [b"headers"], [b"key"], []]
+    async with relay(relayed):
+        await until_left(relayed, 0)
+    shown = await published(relayed, "members.profiles.v1.earning.dlq")
+    assert sorted((len(letter.key or b""), len(letter.value or b"")) for letter in shown) == [
+        (0, 0),
+        (0, 0),
+        (1, 0),
+        (1, 5_000),
+    ]
