@@ -7,11 +7,10 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from shared.events.cloudevent import CloudEvent, Rejected
-from shared.events.http_binding import MAX_BATCH_EVENTS, decode_request
+from shared.events.http_binding import MAX_BATCH_BYTES, MAX_BATCH_EVENTS, decode_request
 from shared.events.integrity import MAX_MESSAGE_BYTES
 from shared.runtime.http import ProblemError
 
-MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 STRUCTURED: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 _UTF8: Final = ("", "charset=utf-8", "charset=utf8")

@@ -11,7 +11,7 @@ from shared.events.integrity import load_json, malformed, require_utf8_json
 from shared.events.parser import parse_attributes_and_data, parse_structured
 from shared.events.rejected import Rejected
 
-MAX_BATCH_BYTES: Final = 8 * 1024 * 1024
+MAX_BATCH_BYTES: Final = 4 * 1024 * 1024
 MAX_BATCH_EVENTS: Final = 1_000
 
 _STRUCTURED: Final = ("application/cloudevents+json", "application/cloudevents")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.gateway.intake import MAX_BATCH_BYTES
+from shared.events.http_binding import MAX_BATCH_BYTES
 from shared.events.integrity import MAX_MESSAGE_BYTES
 from shared.runtime.token_bucket import TokenBucket
 from tests.unit.gateway.door import BATCH, SECOND, SLOW, STRUCTURED, Gateway, bearer, purchase
