@@ -18,17 +18,13 @@ _BLOCKS = range(20_000, 32_000, 100)
 
 
 def free_port(preferred: int | None = None) -> int:
-    """A port nobody listens on, `preferred` if it is free; any other is given once, and to no other process of ours.
+    """A port nobody listens on and no other process of ours was given, `preferred` if that is such; others only once.
 
     Raises Trouble NO_FREE_PORT when there is none.
     """
-    for port in itertools.chain([preferred] if preferred else [], _drawn):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
-    raise AssertionError("an endless supply ended")
+    if preferred and _claimed(preferred):
+        return preferred
+    return next(port for port in _drawn if _is_free(port))
 
 
 def chosen_port(purpose: str, preferred: int | None, say: Say) -> int:
@@ -37,6 +33,28 @@ def chosen_port(purpose: str, preferred: int | None, say: Say) -> int:
     if preferred and port != preferred:
         say(f"Port {preferred} is taken by another program; {purpose} uses {port}.")
     return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return True
+    return False
+
+
+def _claimed(port: int) -> bool:
+    """True if `port` is free and ours: two runs that start together may prefer the same one."""
+    if port in _claims:
+        return _is_free(port)
+    if (lock := _locked(f"preferred-{port}")) is None:
+        return False
+    if not _is_free(port):
+        os.close(lock)
+        return False
+    _claims[port] = lock
+    return True
 
 
 def _draw() -> Iterator[int]:
@@ -48,7 +66,7 @@ def _draw() -> Iterator[int]:
     held: list[int] = []  # the open files behind the locks
     while True:
         for block in random.sample(_BLOCKS, len(_BLOCKS)):
-            if (lock := _locked(block)) is not None:
+            if (lock := _locked(str(block))) is not None:
                 held.append(lock)
                 mine.append(range(block, block + _BLOCKS.step))
                 yield from mine[-1]
@@ -61,10 +79,10 @@ def _draw() -> Iterator[int]:
             yield from itertools.chain(*mine)  # used before, and perhaps free again
 
 
-def _locked(block: int) -> int | None:
+def _locked(name: str) -> int | None:
     folder = Path(tempfile.gettempdir()) / f"greenpoints-ports-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    lock = os.open(folder / str(block), os.O_CREAT | os.O_RDWR, 0o600)
+    lock = os.open(folder / name, os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -74,3 +92,4 @@ def _locked(block: int) -> int | None:
 
 
 _drawn = _draw()
+_claims: dict[int, int] = {}  # preferred ports and the open files behind their locks

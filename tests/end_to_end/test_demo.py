@@ -132,8 +132,10 @@ async def test_ctrl_c_stops_everything(state_dir: Path, when: str) -> None:
 
 async def _until_line(process: asyncio.subprocess.Process, beginning: bytes) -> None:
     assert process.stdout is not None
+    before = b""
     while not (line := await process.stdout.readline()).startswith(beginning):
-        assert line, "the demo ended before it sent anything"
+        assert line, f"the demo ended before it sent anything: {before.decode()}"
+        before += line
 
 
 async def _until_started(state_dir: Path, name: str) -> None:
