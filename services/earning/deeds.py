@@ -11,6 +11,8 @@ from uuid import UUID
 
 from asyncpg.pgproto import pgproto
 
+from services.earning.counted import CapUse
+from services.earning.domain.facts import UNLISTED, EarnFacts
 from services.earning.domain.rejection import RejectedItem
 from shared.events.recycling_collected import RecyclingCollected
 
@@ -49,7 +51,8 @@ class RejectionEntry:
 class DropEntry:
     """A drop; without `collected` it is awaited: a rejection came first.
 
-    `rejected` holds of each item, in the drop's order, the grams or pieces that do not count.
+    `rejected` holds of each item, in the drop's order, the grams or pieces that do not count. `facts`: what caps left
+    when it came. `cap_uses`: points that its grants use of counted caps, as things stand, by rule and period.
     """
 
     drop_key: UUID
@@ -72,6 +75,8 @@ class DropEntry:
     rejections: list[RejectionEntry] = field(default_factory=list)  # the open ones, and this batch's
     changed: bool = False
     organisation_id: str | None = None  # the member's when it came
+    facts: EarnFacts = UNLISTED
+    cap_uses: dict[CapUse, int] = field(default_factory=dict)
 
     @property
     def correlation_id(self) -> str:
@@ -112,7 +117,7 @@ class ReferralEntry:
 
 @dataclass(slots=True)
 class RewardEntry:
-    """What an inviter got for one invitee, as the inviter's partition knows it."""
+    """What an inviter got for one invitee, as the inviter's partition knows it; `facts`, `cap_uses` as of a drop."""
 
     referral_key: UUID
     program_id: str
@@ -123,3 +128,5 @@ class RewardEntry:
     outcome: Literal["granted", "declined", "reversed"] = "declined"
     grant: GrantEntry | None = None
     changed: bool = False
+    facts: EarnFacts = UNLISTED
+    cap_uses: dict[CapUse, int] = field(default_factory=dict)

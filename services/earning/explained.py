@@ -11,19 +11,26 @@ from services.earning.desk import GrantEntry, ReceiptEntry
 from services.earning.domain import equality, red_lines
 from services.earning.domain.award import Award
 from services.earning.domain.basis import explain_bases
-from services.earning.domain.claw_back import claw_back_in_proportion, remaining_awards, rules_judged_again
+from services.earning.domain.caps import caps_told
+from services.earning.domain.claw_back import (
+    claw_back_in_proportion,
+    granting_rules,
+    remaining_awards,
+    rules_judged_again,
+)
 from services.earning.domain.earn import earn
 from services.earning.domain.earn_drop import earn_drop, refused_rules
 from services.earning.domain.earn_referral import earn_referral
 from services.earning.domain.explain import explain
 from services.earning.domain.explain_drop import explain_drop
+from services.earning.domain.facts import UNLISTED, EarnFacts
 from services.earning.domain.program import CompiledProgram, compile_program
 from services.earning.domain.refused_green import NOTHING_REFUSED, refused_green
 from services.earning.domain.rejection import amount_of, amounts_left
 from services.earning.domain.returned import NOTHING_RETURNED
 from services.earning.domain.weighing import refusal_of_weighing
 from services.earning.store.load import receipt_of
-from services.earning.store.stored_deeds import drop_of, grant_of
+from services.earning.store.stored_deeds import drop_of, grant_of, reward_of
 from shared.events.purchase_refunded import PurchaseRefunded
 from shared.events.reason_codes import ReasonCode
 from shared.programs.expiry import business_day
@@ -79,7 +86,8 @@ def explained_referral(running: Running, stored: Row) -> Told:
     program = compile_program(version.pack)
     rejected = {decision["code"] for decision in decisions}
     sides: Sequence[Side] = ("invitee", "inviter")
-    told = [_side(side, referral, grants, program) for side in sides]
+    facts = UNLISTED if reward is None else reward_of(reward, None).facts
+    told = [_side(side, referral, grants, program, facts) for side in sides]
     found = [difference for side in told for difference in side.pop("differences")]
     answer["explanation"] = {
         "program_id": program.program_id,
@@ -171,16 +179,18 @@ def _recomputed_drop(drop: DropEntry, program: CompiledProgram, own: Row | None)
         return {}
     collected = drop.collected
     brought, left = [amount_of(item) for item in collected.items], amounts_left(collected.items, drop.rejected)
-    computed, code = earn_drop(collected, brought, program), _code(drop.code)
+    computed, code = earn_drop(collected, brought, program, drop.facts), _code(drop.code)
+    grants = [granted_of(grant) for grant in drop.grants]
+    again = granting_rules(grants) if grants else None
     found = equality.differences(
         computed,
-        earn_drop(collected, left, program),
-        [granted_of(grant) for grant in drop.grants],
+        earn_drop(collected, left, program, drop.facts, again),
+        grants,
         declined=drop.outcome == "declined",
         budget_refused=drop.outcome == "granted" and code is not None,  # of several reasons the first alone is kept
         judged_anew_once=True,  # less of a material never gives more
     )
-    at_decision = explain_drop(collected, brought, program)
+    at_decision = explain_drop(collected, brought, program, drop.facts)
     at_decision["red_lines"] = [] if own is None else [
         *red_lines.of_drop(
             collected,
@@ -190,11 +200,12 @@ def _recomputed_drop(drop: DropEntry, program: CompiledProgram, own: Row | None)
             event_time=drop.event_time,
             arrival=datetime.fromisoformat(own["arrival"]),
             pack=program.pack,
-            refused_rules=[rule._asdict() for rule in refused_rules(collected, program)],
+            refused_rules=[rule._asdict() for rule in refused_rules(collected, program, drop.facts)],
+            declined=drop.outcome == "declined",
         ),
         *_budgets(computed, drop, program),
     ]  # fmt: skip
-    now = explain_drop(collected, left, program)
+    now = explain_drop(collected, left, program, drop.facts, again)
     return {"explanation": at_decision, "explanation_of_what_remains": now, **equality.told(found)}
 
 
@@ -205,10 +216,15 @@ def _budgets(computed: Sequence[Award], entry: ReceiptEntry | DropEntry, program
         yield from red_lines.of_budgets(computed, granted, program.budgets)
 
 
-def _side(side: Side, referral: Row, grants: Sequence[Row], program: CompiledProgram) -> Told:
-    """What a side of a referral gets by its rule, what it got, and what was taken back of that."""
-    member_id, rule = referral[f"{side}_id"], program.referral.get(side)
-    award = earn_referral(side, program)
+def _side(side: Side, referral: Row, grants: Sequence[Row], program: CompiledProgram, facts: EarnFacts) -> Told:
+    """What a side of a referral gets by its rule, what it got, and what was taken back of that.
+
+    `facts`: what caps left the inviter. Where they left nothing, the rule told is that with the most points.
+    """
+    member_id, rules = referral[f"{side}_id"], program.referral.get(side, ())
+    award = earn_referral(side, program, facts)
+    paying = () if award is None else {rule_id for line in award.lines for rule_id, _ in line.rules}
+    rule = next((rule for rule in rules if rule.rule_id in paying), next(iter(rules), None))
     booked = [granted_of(grant_of(grant)) for grant in grants if grant["member_id"] == member_id]
     standing = referral["state"] != "reversed"
     due = () if award is None or not booked else (award,)
@@ -216,6 +232,7 @@ def _side(side: Side, referral: Row, grants: Sequence[Row], program: CompiledPro
         "side": side,
         "member_id": member_id,
         "rule_id": None if rule is None else rule.rule_id,
+        "caps": [] if rule is None else caps_told(rule.rule_id, rule.caps, facts),
         "points": 0 if award is None else award.points,
         "granted": sum(grant.points for grant in booked),
         "clawed_back": sum(grant.clawed_back for grant in booked),

@@ -103,6 +103,7 @@ class ReasonCode(StrEnum):
     PAPER_EXPIRED = "PAPER_EXPIRED"
     EXPLANATION_DIFFERS = "EXPLANATION_DIFFERS"
     BUDGET_TOO_SMALL = "BUDGET_TOO_SMALL"
+    AWARD_NOT_CAPPED = "AWARD_NOT_CAPPED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,12 @@ TEXTS: Final[Mapping[str, ReasonText]] = {
     ),
     "EVIDENCE_MISSING": _R("C09", "member", "该行为缺少所需的证明。", "The evidence this action needs is missing."),
     "CAP_REACHED": _R("C09", "member", "已达到该奖励的上限。", "The cap of this award has been reached."),
+    "AWARD_NOT_CAPPED": _R(
+        "C09",
+        "operator",
+        "非消费奖励未设上限。",
+        "A rule that rewards something other than a purchase has no cap.",
+    ),
     "SECOND_PERSON_REQUIRED": _R(
         "C09", "operator", "更正须由另一人批准。", "A correction is approved by another person than who asked for it."
     ),

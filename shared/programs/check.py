@@ -5,6 +5,7 @@ from typing import Final
 from shared.programs.controls import (
     c05_reward_rate,
     c06_licence,
+    c09_caps,
     c13_cash_out,
     c18_reward_evidence,
     c21_notice,
@@ -29,6 +30,7 @@ from shared.programs.sense import (
 CONTROLS: Final[tuple[Control, ...]] = (
     c05_reward_rate.check,
     c06_licence.check,
+    c09_caps.check,
     c13_cash_out.check,
     c18_reward_evidence.check,
     c21_notice.check,

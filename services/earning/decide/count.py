@@ -10,12 +10,13 @@ from functools import lru_cache
 
 from services.earning.counted import CAMPAIGN, LIFETIME, CampaignSlice, CapUse
 from services.earning.decide.book_claw_back import granted_of
+from services.earning.deeds import DropEntry, RewardEntry
 from services.earning.desk import EarningDesk, GrantEntry, ReceiptEntry
 from services.earning.domain.asked import FactsAsked
 from services.earning.domain.award import Award
 from services.earning.domain.caps import cap_uses
 from services.earning.domain.claw_back import remaining_awards
-from services.earning.domain.facts import NOTHING_USED, Counter
+from services.earning.domain.facts import NOTHING_USED, UNLISTED, Counter, EarnFacts
 from services.earning.domain.program import CompiledProgram
 from shared.programs.largest_remainder import largest_remainder
 from shared.programs.rules import CapWindow
@@ -69,27 +70,47 @@ def note_used(
     used = cap_uses(awards, program.counters)
     if not used:
         return {}
-    day = program.dates.day(time)
-    uses = {(rule_id, period_of(window, day)): points for (rule_id, window), points in used.items() if points}
+    uses = _by_period(used, program, time)
     for use, points in uses.items():
         _move(desk, program.program_id, member_id, use, points)
     return uses
 
 
-def give_back(receipt: ReceiptEntry, program: CompiledProgram, desk: EarningDesk) -> None:
-    """Something of the receipt came back and its claw-backs are booked: what its grants use no longer is given back.
+def facts_of_caps(desk: EarningDesk, program: CompiledProgram, member_id: str, time: datetime) -> EarnFacts:
+    """What a drop or an inviter's reward is judged by besides the program: what caps leave of its rules (C09)."""
+    left = left_for(desk, program, member_id, time, program.asks_of_deeds)
+    return EarnFacts(left=left) if left else UNLISTED
 
-    A refund never uses anything: each use comes down, or stays.
-    """
-    stays = _standing(receipt, program)
+
+def give_back(receipt: ReceiptEntry, program: CompiledProgram, desk: EarningDesk) -> None:
+    """Something of the receipt came back and its claw-backs are booked: what its grants use no longer is given back."""
+    member = (receipt.program_id, receipt.member_id or "")
+    receipt.cap_uses = _still_used(desk, member, receipt.cap_uses, _standing(receipt, program))
+
+
+def give_back_of_drop(drop: DropEntry, remaining: Sequence[Award], program: CompiledProgram, desk: EarningDesk) -> None:
+    """The same for a drop of which only so much remains."""
+    stays = {} if drop.event_time is None else _in_periods(remaining, program, drop.event_time)
+    drop.cap_uses = _still_used(desk, (drop.program_id, drop.member_id), drop.cap_uses, stays)
+
+
+def give_back_of_reward(reward: RewardEntry, desk: EarningDesk) -> None:
+    """The reward was taken back: it uses nothing any more."""
+    reward.cap_uses = _still_used(desk, (reward.program_id, reward.inviter_id), reward.cap_uses, {})
+
+
+def _still_used(
+    desk: EarningDesk, member: tuple[str, str], uses: Mapping[CapUse, int], stays: Mapping[CapUse, int]
+) -> dict[CapUse, int]:
+    """Give back what does not stay. A refund never uses anything: each use comes down, or is as it was."""
     left: dict[CapUse, int] = {}
-    for use, points in receipt.cap_uses.items():
+    for use, points in uses.items():
         still = min(points, stays.get(use, 0))
         if still < points:
-            _move(desk, receipt.program_id, receipt.member_id or "", use, still - points)
+            _move(desk, *member, use, still - points)
         if still:
             left[use] = still
-    receipt.cap_uses = left
+    return left
 
 
 def _standing(receipt: ReceiptEntry, program: CompiledProgram) -> dict[CapUse, int]:
@@ -97,13 +118,19 @@ def _standing(receipt: ReceiptEntry, program: CompiledProgram) -> dict[CapUse, i
     if receipt.purchase is None or receipt.event_time is None:
         return {}
     if program.proportional:
-        uses = _in_proportion(receipt.grants, program)
-    else:
-        grants = [granted_of(grant) for grant in receipt.grants]
-        remaining = remaining_awards(receipt.purchase, receipt.returned(), receipt.facts, program, grants)
-        uses = cap_uses(remaining, program.counters)
-    day = program.dates.day(receipt.event_time)
-    return {(rule_id, period_of(window, day)): points for (rule_id, window), points in uses.items()}
+        return _by_period(_in_proportion(receipt.grants, program), program, receipt.event_time)
+    grants = [granted_of(grant) for grant in receipt.grants]
+    remaining = remaining_awards(receipt.purchase, receipt.returned(), receipt.facts, program, grants)
+    return _in_periods(remaining, program, receipt.event_time)
+
+
+def _in_periods(awards: Sequence[Award], program: CompiledProgram, time: datetime) -> dict[CapUse, int]:
+    return _by_period(cap_uses(awards, program.counters), program, time)
+
+
+def _by_period(uses: Mapping[Counter, int], program: CompiledProgram, time: datetime) -> dict[CapUse, int]:
+    day = program.dates.day(time)
+    return {(rule_id, period_of(window, day)): points for (rule_id, window), points in uses.items() if points}
 
 
 def _in_proportion(grants: Sequence[GrantEntry], program: CompiledProgram) -> dict[Counter, int]:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from services.earning.decide.book_claw_back import book_claw_back, granted_of
+from services.earning.decide.count import give_back_of_drop
 from services.earning.deeds import DropEntry, RejectionEntry
 from services.earning.desk import EarningDesk
 from services.earning.domain.claw_back import claw_back_to, granting_rules
@@ -25,11 +26,14 @@ def reject_items(drop: DropEntry, rejection: RejectionEntry, desk: EarningDesk) 
     program = desk.compiled[drop.program_id, drop.rule_version]
     grants = [granted_of(grant) for grant in drop.grants]
     left = amounts_left(drop.collected.items, drop.rejected)
-    takings = claw_back_to(grants, earn_drop(drop.collected, left, program, granting_rules(grants)))
+    remaining = earn_drop(drop.collected, left, program, drop.facts, granting_rules(grants))
+    takings = claw_back_to(grants, remaining)
     by_id = {grant.grant_id: grant for grant in drop.grants}
     member, policy = (drop.program_id, drop.member_id), program.pack.claw_back_policy
     for taking in takings:
         book_claw_back(member, by_id[UUID(str(taking.grant_id))], taking, rejection.rejection, policy, desk)
+    if drop.cap_uses:
+        give_back_of_drop(drop, remaining, program, desk)
     return sum(taking.points for taking in takings), too_much
 
 

@@ -32,6 +32,19 @@ def capped(rule_id: str, caps: Iterable[Cap], points: int, facts: EarnFacts) -> 
     return given
 
 
+def caps_told(rule_id: str, caps: Iterable[Cap], facts: EarnFacts) -> list[dict[str, object]]:
+    """Each cap of a rule with what was left of it, in points, as plain data for JSON."""
+    return [
+        {
+            "points": cap.points,
+            "per": cap.per,
+            "over": cap.over,
+            "left": cap.points if cap.per == "transaction" else facts.left.get((rule_id, cap.per), cap.points),
+        }
+        for cap in caps
+    ]
+
+
 def cap_uses(awards: Iterable[_Award], counters: Mapping[str, tuple[Counter, ...]]) -> dict[Counter, int]:
     """Points that these awards use of each counter. `counters`: the program's, by rule (CompiledProgram.counters).
 

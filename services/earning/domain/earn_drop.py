@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from services.earning.domain.award import Award, AwardLine
+from services.earning.domain.caps import capped
+from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram, TariffGroup
 from services.earning.domain.rejection import amount_of
 from services.earning.domain.rules.material import Tariff
@@ -29,27 +31,34 @@ def earn_drop(
     drop: RecyclingCollected,
     amounts: Sequence[int],
     program: CompiledProgram,
+    facts: EarnFacts,
     only_rules: AbstractSet[str] | None = None,
 ) -> tuple[Award, ...]:
     """One award per class and budget that comes to at least one point; `amounts` (grams or pieces) still count.
 
-    `only_rules` restricts it to the rules that granted originally, for a claw-back.
+    `facts`: what caps left when the drop came. `only_rules` restricts it to the rules that granted originally, for a
+    claw-back.
     """
-    awards = (_award(drop, amounts, group, only_rules) for group in program.tariffs)
+    awards = (_award(drop, amounts, group, facts, only_rules) for group in program.tariffs)
     return tuple(award for award in awards if award.points)
 
 
-def refused_rules(drop: RecyclingCollected, program: CompiledProgram) -> tuple[RefusedRule, ...]:
-    """Rules that give less than the drop asks for: a factor is missing, or the evidence (C09, C11)."""
+def refused_rules(drop: RecyclingCollected, program: CompiledProgram, facts: EarnFacts) -> tuple[RefusedRule, ...]:
+    """Rules that give less than the drop asks for: a factor is missing, or the evidence, or caps leave nothing (C09).
+
+    Where caps leave something, that is given without a word, as for receipts.
+    """
     amounts = [amount_of(item) for item in drop.items]
     refused = []
     for group in program.tariffs:
         for tariff in group.tariffs:
             if not any(tariff.covers(item) for item in drop.items):
                 continue
+            would = tariff.points(drop.items, amounts)
             if _lacks_photo(tariff, drop):
-                would = sum(tariff.points_per_item(drop.items, amounts))
                 refused.append(RefusedRule(tariff.rule_id, ReasonCode.EVIDENCE_MISSING, would))
+            elif would and not capped(tariff.rule_id, tariff.caps, would, facts):
+                refused.append(RefusedRule(tariff.rule_id, ReasonCode.CAP_REACHED, would))
             elif any(item.material in tariff.missing for item in drop.items):
                 refused.append(RefusedRule(tariff.rule_id, ReasonCode.FACTOR_MISSING, 0))
     return tuple(refused)
@@ -60,12 +69,16 @@ def _lacks_photo(tariff: Tariff, drop: RecyclingCollected) -> bool:
 
 
 def _award(
-    drop: RecyclingCollected, amounts: Sequence[int], group: TariffGroup, only_rules: AbstractSet[str] | None
+    drop: RecyclingCollected,
+    amounts: Sequence[int],
+    group: TariffGroup,
+    facts: EarnFacts,
+    only_rules: AbstractSet[str] | None,
 ) -> Award:
     per_item: list[list[tuple[str, int]]] = [[] for _ in drop.items]
     for tariff in group.tariffs:
         if (only_rules is None or tariff.rule_id in only_rules) and not _lacks_photo(tariff, drop):
-            for rules, points in zip(per_item, tariff.points_per_item(drop.items, amounts), strict=False):
+            for rules, points in zip(per_item, tariff.points_per_item(drop.items, amounts, facts), strict=False):
                 if points:
                     rules.append((tariff.rule_id, points))
     lines = tuple(

@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from services.earning.domain.award import Award, AwardLine
+from services.earning.domain.caps import capped
+from services.earning.domain.facts import UNLISTED, EarnFacts
 from services.earning.domain.program import CompiledProgram
-from shared.programs.rules import Side
+from shared.programs.rules import ReferralRule, Side
 
 
 class BoughtAndReturned(Protocol):
@@ -17,13 +19,21 @@ class BoughtAndReturned(Protocol):
     refunded_net_minor: int
 
 
-def earn_referral(side: Side, program: CompiledProgram) -> Award | None:
-    """The one award of a side; None where the program rewards it not."""
-    rule = program.referral.get(side)
-    if rule is None:
+def earn_referral(side: Side, program: CompiledProgram, facts: EarnFacts = UNLISTED) -> Award | None:
+    """The one award of a side, the best after its caps (C09); None where the program rewards it not, or no longer.
+
+    `facts`: what caps leave the inviter. Rules come in order of points, then id, so of equals the first counts.
+    """
+    best: tuple[ReferralRule, int] | None = None
+    for rule in program.referral.get(side, ()):
+        points = capped(rule.rule_id, rule.caps, rule.points, facts)
+        if points > (0 if best is None else best[1]):
+            best = rule, points
+    if best is None:
         return None
-    line = AwardLine("referral", rule.points, ((rule.rule_id, rule.points),))
-    return Award(rule.points_class, rule.budget_id, rule.points, (line,))
+    rule, points = best
+    line = AwardLine("referral", points, ((rule.rule_id, points),))
+    return Award(rule.points_class, rule.budget_id, points, (line,))
 
 
 def is_fully_refunded(lines: Iterable[BoughtAndReturned]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from services.earning.domain.award import Award
 from services.earning.domain.basis import LineBasis, explain_bases
 from services.earning.domain.basket import Basket, shipping_line_id
+from services.earning.domain.caps import caps_told
 from services.earning.domain.compiled_rule import CompiledRule, Multiplication
 from services.earning.domain.cost import award_cost
 from services.earning.domain.earn import awards_of, basket_of, out_of_scope
@@ -122,7 +123,7 @@ def _rule(
         "groups": list(rule.groups),
         "conditions": conditions_of(rule, basket, facts, own),
         "inputs": _inputs(rule, own, basket, notes),
-        "caps": _caps(rule, facts),
+        "caps": caps_told(rule.rule_id, rule.caps, facts),
         "before_caps": _before_caps(rule, notes),
         "result": sum(points or ()),
         "lines": [
@@ -158,18 +159,6 @@ def _before_caps(rule: CompiledRule, notes: Notes) -> int | None:
     """Its points, rounded, before caps; None where it did not come to that."""
     worked = notes.worked.get(rule.rule_id)
     return notes.before_caps.get(rule.rule_id) if worked is None else max(0, worked.change)
-
-
-def _caps(rule: CompiledRule, facts: EarnFacts) -> list[dict[str, object]]:
-    return [
-        {
-            "points": cap.points,
-            "per": cap.per,
-            "over": cap.over,
-            "left": cap.points if cap.per == "transaction" else facts.left.get((rule.rule_id, cap.per), cap.points),
-        }
-        for cap in rule.caps
-    ]
 
 
 def _award(award: Award, program: CompiledProgram) -> dict[str, object]:

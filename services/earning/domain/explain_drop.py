@@ -2,18 +2,27 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
+from services.earning.domain.caps import caps_told
 from services.earning.domain.cost import award_cost
 from services.earning.domain.earn_drop import earn_drop, line_of, refused_rules
+from services.earning.domain.facts import EarnFacts
 from services.earning.domain.program import CompiledProgram
 from services.earning.domain.rejection import amount_of
 from services.earning.domain.rules.material import Tariff
 from shared.events.recycling_collected import RecyclingCollected
 
 
-def explain_drop(drop: RecyclingCollected, amounts: Sequence[int], program: CompiledProgram) -> dict[str, object]:
+def explain_drop(
+    drop: RecyclingCollected,
+    amounts: Sequence[int],
+    program: CompiledProgram,
+    facts: EarnFacts,
+    only_rules: AbstractSet[str] | None = None,
+) -> dict[str, object]:
     """Item by item what counts (`amounts`, grams or pieces), each tariff's exact value, what was refused, awards."""
-    awards = earn_drop(drop, amounts, program)
+    awards = earn_drop(drop, amounts, program, facts, only_rules)
     given = Counter[str]()
     for award in awards:
         for line in award.lines:
@@ -31,10 +40,12 @@ def explain_drop(drop: RecyclingCollected, amounts: Sequence[int], program: Comp
             }
             for place, (item, amount) in enumerate(zip(drop.items, amounts, strict=True))
         ],
-        "rules": [_tariff(drop, amounts, tariff, given) for group in program.tariffs for tariff in group.tariffs],
+        "rules": [
+            _tariff(drop, amounts, tariff, facts, given) for group in program.tariffs for tariff in group.tariffs
+        ],
         "refused": [
             {"rule_id": rule.rule_id, "code": rule.code.value, "would_have_earned": rule.would}
-            for rule in refused_rules(drop, program)
+            for rule in refused_rules(drop, program, facts)
         ],
         "awards": [
             {
@@ -55,7 +66,7 @@ def explain_drop(drop: RecyclingCollected, amounts: Sequence[int], program: Comp
 
 
 def _tariff(
-    drop: RecyclingCollected, amounts: Sequence[int], tariff: Tariff, given: Mapping[str, int]
+    drop: RecyclingCollected, amounts: Sequence[int], tariff: Tariff, facts: EarnFacts, given: Mapping[str, int]
 ) -> dict[str, object]:
     rule, materials = tariff.rule, {item.material for item in drop.items}
     return {
@@ -81,6 +92,7 @@ def _tariff(
         },
         "rounding": rule.rounding,
         "covers": any(tariff.covers(item) for item in drop.items),
-        "result": sum(tariff.points_per_item(drop.items, amounts)),
+        "result": tariff.points(drop.items, amounts),
+        "caps": caps_told(tariff.rule_id, tariff.caps, facts),
         "granted": given.get(rule.rule_id, 0),
     }

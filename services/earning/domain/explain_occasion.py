@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from services.earning.domain.award import Award
-from services.earning.domain.caps import capped
+from services.earning.domain.caps import capped, caps_told
 from services.earning.domain.compiled_occasion import CompiledOccasion
 from services.earning.domain.cost import award_cost
 from services.earning.domain.evaluate import failing
@@ -51,15 +51,7 @@ def _rule(rule: CompiledOccasion, facts: EarnFacts, given: dict[str, int]) -> To
         "priority": rule.rule.priority,
         "points": rule.rule.points,
         "conditions": conditions_of_occasion(rule.conditions, facts),
-        "caps": [
-            {
-                "points": cap.points,
-                "per": cap.per,
-                "over": cap.over,
-                "left": cap.points if cap.per == "transaction" else facts.left.get((rule.rule_id, cap.per), cap.points),
-            }
-            for cap in rule.caps
-        ],
+        "caps": caps_told(rule.rule_id, rule.caps, facts),
         "applies": rule.rule_id in given,
         "result": given.get(rule.rule_id, 0),
         "why_not": reason,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from services.earning.domain.asked import Asking, FactsAsked, asked_by
+from services.earning.domain.asked import Capped, FactsAsked, asked_by, asked_by_caps
 from services.earning.domain.compiled_occasion import CompiledOccasion, compile_occasion
 from services.earning.domain.compiled_rule import CompiledRule, compile_rule
 from services.earning.domain.dates import ProgramDates
@@ -74,7 +74,8 @@ class CompiledProgram:
     `rules` are the enabled ones of receipts in order of evaluation, `sieve` finds those that may count. `plain`: the
     same as groups, if they are rates that nothing else touches, so that each stands for itself; else None. `counters`:
     those that a rule's points are counted in for its caps; `member_windows` and `campaigns`: over what. `occasions`:
-    rules of sign-ups, birthdays and activities, in order of evaluation. `as_claimed`: the same program if every line
+    rules of sign-ups, birthdays and activities, in order of evaluation. `referral`: rules of each side, most points
+    first. `asks_of_deeds`: what caps on drops and inviters ask for. `as_claimed`: the same program if every line
     were as green as it claims, where it has green multipliers: only to tell what a refused claim would have given
     (C12).
     """
@@ -107,7 +108,8 @@ class CompiledProgram:
     budgets: Mapping[str, CompiledBudget]
     tariffs: tuple[TariffGroup, ...]
     stations: Mapping[str, Station]
-    referral: Mapping[Side, ReferralRule]
+    referral: Mapping[Side, tuple[ReferralRule, ...]]
+    asks_of_deeds: FactsAsked
     activities: Mapping[str, Activity]
     organisations: Mapping[str, Organisation]
 
@@ -121,7 +123,12 @@ def compile_program(pack: ProgramPack, *, trusting_claims: bool = False) -> Comp
     rules = _rules(pack, trusting_claims)
     has_green = any(rule.green is not None for rule in rules)
     occasions = _occasions(pack)
-    caps = _caps(rules) | _caps(occasions)
+    tariffs, referral = _tariffs(pack), _referral(pack)
+    deeds: tuple[Capped, ...] = (
+        *(tariff for group in tariffs for tariff in group.tariffs),
+        *(rule for of_side in referral.values() for rule in of_side),
+    )
+    caps = _caps((*rules, *occasions, *deeds))
     windows = frozenset(cap.per for of_rule in caps.values() for cap in of_rule)
     return CompiledProgram(
         pack=pack,
@@ -150,9 +157,10 @@ def compile_program(pack: ProgramPack, *, trusting_claims: bool = False) -> Comp
         occasions=occasions,
         asks_of_occasions=asked_by(occasions),
         budgets={budget.budget_id: _budget(budget, zone) for budget in pack.budgets},
-        tariffs=_tariffs(pack),
+        tariffs=tariffs,
         stations={station.station_id: station for station in pack.stations},
-        referral=_referral(pack),
+        referral=referral,
+        asks_of_deeds=asked_by_caps(deeds),
         activities={activity.activity_id: activity for activity in pack.activities},
         organisations={organisation.organisation_id: organisation for organisation in pack.organisations},
     )
@@ -179,7 +187,7 @@ def _counters(caps: Mapping[str, tuple[Cap, ...]]) -> dict[str, tuple[Counter, .
     return {rule_id: counters for rule_id, counters in counted.items() if counters}
 
 
-def _caps(rules: Iterable[Asking]) -> dict[str, tuple[Cap, ...]]:
+def _caps(rules: Iterable[Capped]) -> dict[str, tuple[Cap, ...]]:
     return {rule.rule_id: rule.caps for rule in rules if rule.caps}
 
 
@@ -210,15 +218,14 @@ def _tariffs(pack: ProgramPack) -> tuple[TariffGroup, ...]:
     return tuple(TariffGroup(*key, tuple(tariffs)) for key, tariffs in grouped.items())
 
 
-def _referral(pack: ProgramPack) -> Mapping[Side, ReferralRule]:
-    """One exclusive group per side: the best alone counts (points, then rule id)."""
-    best: dict[Side, ReferralRule] = {}
-    for rule in sorted(pack.rules, key=lambda rule: rule.rule_id):
-        if isinstance(rule, ReferralRule) and rule.enabled:
-            known = best.get(rule.side)
-            if known is None or rule.points > known.points:
-                best[rule.side] = rule
-    return best
+def _referral(pack: ProgramPack) -> Mapping[Side, tuple[ReferralRule, ...]]:
+    """One exclusive group per side, of which the best alone counts: most points first, then by rule id."""
+    rules = [rule for rule in pack.rules if isinstance(rule, ReferralRule) and rule.enabled]
+    rules.sort(key=lambda rule: (-rule.points, rule.rule_id))
+    sides: dict[Side, list[ReferralRule]] = {}
+    for rule in rules:
+        sides.setdefault(rule.side, []).append(rule)
+    return {side: tuple(of_side) for side, of_side in sides.items()}
 
 
 def _budget(budget: Budget, zone: ZoneInfo) -> CompiledBudget:

@@ -65,17 +65,21 @@ def of_drop(
     arrival: datetime,
     pack: ProgramPack,
     refused_rules: Sequence[Mapping[str, object]],
+    declined: bool,
 ) -> list[Told]:
     """`weighing`: what C09 or C11 says of station, scale, weight and calibration. A rule refused by itself applies."""
     grams = sum(item.grams or 0 for item in drop.items)
     without = [rule["rule_id"] for rule in refused_rules if rule["code"] == ReasonCode.EVIDENCE_MISSING]
+    used_up = [rule["rule_id"] for rule in refused_rules if rule["code"] == ReasonCode.CAP_REACHED]
     evidence: Result = "refused" if weighing is ReasonCode.EVIDENCE_MISSING else "applied" if without else "kept"
+    caps: Result = "refused" if declined and code is ReasonCode.CAP_REACHED else "applied" if used_up else "kept"
     return [
         _known(drop.member_id, code),
         _told(ReasonCode.LISTED_PARTY, "refused" if listed else "kept", listed=listed),
         _age(event_time, arrival, pack),
         _licence(event_time, pack),
         _told(ReasonCode.EVIDENCE_MISSING, evidence, station=drop.station_id, rules_without_photo=without),
+        _told(ReasonCode.CAP_REACHED, caps, rules_used_up=used_up),
         _told(ReasonCode.WEIGHT_IMPLAUSIBLE, _is(weighing, ReasonCode.WEIGHT_IMPLAUSIBLE), grams=grams),
         _told(
             ReasonCode.SCALE_CALIBRATION_EXPIRED,
@@ -96,6 +100,7 @@ def of_referral(codes: AbstractSet[str | None]) -> list[Told]:
             ReasonCode.SELF_REFERRAL,
             ReasonCode.REFERRAL_DEPTH_EXCEEDED,
             ReasonCode.DUPLICATE_EARN,
+            ReasonCode.CAP_REACHED,
             ReasonCode.NO_QUALIFYING_TRANSACTION,
             ReasonCode.BUDGET_EXHAUSTED,
         )

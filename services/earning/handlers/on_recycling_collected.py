@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from services.earning.decide.count import facts_of_caps, note_used
 from services.earning.decide.decline import decide, grant_source, tell_declined
 from services.earning.decide.reject_drop import settle_rejections
 from services.earning.decide.reward import Deed, issue_reward
@@ -69,8 +70,9 @@ def _judge(delivered: Delivered, drop: RecyclingCollected, entry: DropEntry, des
     program = desk.compiled[version.program_id, version.version]
     entry.rule_version = version.version
     member = desk.members.get((drop.program_id, drop.member_id))
-    awards = earn_drop(drop, [amount_of(item) for item in drop.items], program)
-    refused = refused_rules(drop, program)
+    entry.facts = facts_of_caps(desk, program, drop.member_id, event.time)
+    awards = earn_drop(drop, [amount_of(item) for item in drop.items], program, entry.facts)
+    refused = refused_rules(drop, program, entry.facts)
     would = sum(award.points for award in awards) + sum(rule.would for rule in refused)
     code = refusal_of_deed(
         event_time=event.time,
@@ -110,6 +112,7 @@ def _issue(
     partly: list[tuple[str, ReasonCode, int]] = [
         (f"declined/{rule.rule_id}", rule.code, rule.would) for rule in refused
     ]
+    paid = []
     for award in awards:
         grant = issue_reward(deed, award, desk)
         if grant is None:
@@ -117,6 +120,8 @@ def _issue(
             partly.append((purpose, ReasonCode.BUDGET_EXHAUSTED, award.points))
         else:
             entry.grants.append(grant)
+            paid.append(award)
+    entry.cap_uses = note_used(desk, program, drop.member_id, event.time, paid)
     for purpose, code, would in partly:
         tell_declined(delivered, desk, code, would_have_earned=would, rule_version=program.version, purpose=purpose)
     first = partly[0][1] if partly else None

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from services.earning.decide.count import facts_of_caps, note_used
 from services.earning.decide.decline import decide, grant_source, tell_declined
 from services.earning.decide.reward import Deed, issue_reward
 from services.earning.decide.route import forward_if_misplaced, require_own, require_program, wait_for_turn
@@ -67,9 +68,11 @@ def _issue(
     event = delivered.required_event
     version = desk.programs.in_force(qualified.program_id, qualified.qualified_at)
     program = None if version is None else desk.compiled[qualified.program_id, version.version]
-    award = None if program is None else earn_referral("inviter", program)
-    if program is None or award is None:
+    if program is None or earn_referral("inviter", program) is None:
         return ReasonCode.NO_QUALIFYING_TRANSACTION
+    reward.facts = facts_of_caps(desk, program, qualified.member_id, qualified.qualified_at)
+    if (award := earn_referral("inviter", program, reward.facts)) is None:
+        return ReasonCode.CAP_REACHED
     if (unlicensed := refusal_by_licence(program.pack, qualified.qualified_at)) is not None:
         return unlicensed
     deed = Deed(
@@ -85,6 +88,7 @@ def _issue(
     if reward.grant is None:
         return ReasonCode.BUDGET_EXHAUSTED
     reward.outcome = "granted"
+    reward.cap_uses = note_used(desk, program, qualified.member_id, qualified.qualified_at, [award])
     return None
 
 

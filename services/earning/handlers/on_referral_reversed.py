@@ -3,6 +3,7 @@
 from typing import cast
 
 from services.earning.decide.book_claw_back import book_claw_back, granted_of
+from services.earning.decide.count import give_back_of_reward
 from services.earning.decide.decline import decide
 from services.earning.decide.route import forward_if_misplaced, require_own, require_program
 from services.earning.deeds import RewardEntry, key_of_referral
@@ -35,6 +36,7 @@ def on_referral_reversed(delivered: Delivered, desk: EarningDesk) -> Fate:
     takings = claw_back_to([granted_of(reward.grant)], ())
     for taking in takings:
         book_claw_back(member, reward.grant, taking, reference, policy, desk)
+    give_back_of_reward(reward, desk)
     outcome = "clawed_back" if takings else "nothing_to_take"
     decide(delivered, desk, outcome, correlation_id=told.correlation_id)
     return Fate.APPLIED

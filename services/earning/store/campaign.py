@@ -3,7 +3,7 @@
 from services.earning.store.escrow import Escrow
 from shared.events.topics import load_topics
 from shared.programs.pack import ProgramPack
-from shared.programs.rules import OccasionRule, ReceiptRule
+from shared.programs.rules import CappedRule
 from shared.programs.versions import ProgramVersion
 from shared.runtime.postgres import Connection
 
@@ -59,7 +59,7 @@ def campaign_caps(pack: ProgramPack) -> dict[str, int]:
     return {
         rule.rule_id: cap.points
         for rule in pack.rules
-        if isinstance(rule, ReceiptRule | OccasionRule)
+        if isinstance(rule, CappedRule)
         for cap in rule.caps
         if cap.per == "campaign"
     }

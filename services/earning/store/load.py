@@ -21,7 +21,7 @@ from services.earning.desk import (
 )
 from services.earning.domain.facts import EarnFacts
 from services.earning.domain.refund import Claim
-from services.earning.store.load_counted import COUNTED_COLUMNS
+from services.earning.store.load_counted import COUNTED_COLUMNS, read_uses
 from services.earning.store.load_occasions import OCCASION_COLUMNS, fill_occasions
 from services.earning.store.load_tiers import TIER_COLUMNS
 from services.earning.store.stored_deeds import drop_of, grant_of, referral_of, reward_of
@@ -237,7 +237,7 @@ def receipt_of(
         stored["returned_points_minor"],
         stored["returned_voucher_minor"],
         stored["revision"],
-        {(rule_id, period): points for rule_id, period, points in stored["cap_uses"] or ()},
+        read_uses(stored["cap_uses"]),
         [
             LineEntry(
                 line["line_id"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from services.earning.counted import CampaignSlice, Counted, MemberPeriod
+from services.earning.counted import CampaignSlice, CapUse, Counted, MemberPeriod
 from services.earning.decide.count import period_of
 from services.earning.domain.program import CompiledProgram
 from shared.programs.versions import ProgramBook
@@ -76,6 +76,11 @@ def counted_arguments(
         "counter_period": ids_as_text(period for _, _, period in periods),
         "campaign_programs": sorted(with_campaigns & touched),
     }
+
+
+def read_uses(stored: Sequence[tuple[str, str, int]] | None) -> dict[CapUse, int]:
+    """What something uses of counted caps, from its row."""
+    return {(rule_id, period): points for rule_id, period, points in stored or ()}
 
 
 def fill_counted(counted: Counted, row: Mapping[str, Any], periods: frozenset[MemberPeriod]) -> None:

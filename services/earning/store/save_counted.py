@@ -1,7 +1,10 @@
 """Counted caps in a save: what members used and got back, and what this partition used of its campaign slices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import orjson
+
+from services.earning.counted import CapUse
 from services.earning.desk import EarningDesk
 from shared.runtime.statement import Part
 
@@ -59,6 +62,11 @@ def counted_arguments(desk: EarningDesk) -> dict[str, object]:
         **_columns("cr", ("program", "member", "period", "rule", "points"), returns),
         **_columns("ca", ("program", "rule", "points"), campaigns),
     }
+
+
+def written_uses(uses: Mapping[CapUse, int]) -> str | None:
+    """What something uses of counted caps, as its row keeps it: [[rule, period, points]]; None where nothing."""
+    return orjson.dumps([[*use, points] for use, points in sorted(uses.items())]).decode() if uses else None
 
 
 def _columns(prefix: str, names: tuple[str, ...], rows: Sequence[tuple[str | int, ...]]) -> dict[str, object]:

@@ -8,7 +8,9 @@ import orjson
 
 from services.earning.deeds import DropEntry, ReferralEntry, RejectionEntry, RewardEntry
 from services.earning.desk import EarningDesk, GrantEntry
+from services.earning.domain.facts import UNLISTED, EarnFacts
 from services.earning.domain.rejection import RejectedItem
+from services.earning.store.save_counted import written_uses
 from shared.runtime.statement import Part, maybe_microseconds, microseconds
 
 Origin = tuple[UUID | None, UUID | None, UUID | None]
@@ -21,9 +23,10 @@ DEED_PARTS = (
         """
         INSERT INTO recycling_drop (drop_key, program_id, drop_id, station_id, member_id, event_key, event_source,
                                     event_id, event_time, outcome, code, rule_version, collected, rejected,
-                                    organisation_id)
+                                    organisation_id, facts, cap_uses)
         SELECT drop_key, program_id, drop_id, station_id, member_id, event_key, event_source, event_id,
-               instant(event_time), outcome, code, rule_version, collected::json, rejected::json, organisation_id
+               instant(event_time), outcome, code, rule_version, collected::json, rejected::json, organisation_id,
+               facts::json, cap_uses::json
           FROM gate, unnest(:drops::drop_row[])
          ORDER BY drop_key
         """,
@@ -35,7 +38,8 @@ DEED_PARTS = (
            SET station_id = c.station_id, member_id = c.member_id, event_key = c.event_key,
                event_source = c.event_source, event_id = c.event_id, event_time = instant(c.event_time),
                outcome = c.outcome, code = c.code, rule_version = c.rule_version, collected = c.collected::json,
-               rejected = c.rejected::json, organisation_id = c.organisation_id, revision = d.revision + 1
+               rejected = c.rejected::json, organisation_id = c.organisation_id, facts = c.facts::json,
+               cap_uses = c.cap_uses::json, revision = d.revision + 1
           FROM (SELECT c.*, v.revision, there.ctid AS place
                   FROM gate, unnest(:changed_drops::drop_row[]) AS c
                   JOIN unnest(:changed_drop_key::uuid[], :changed_drop_revision::integer[]) AS v (drop_key, revision)
@@ -91,12 +95,15 @@ DEED_PARTS = (
     Part(
         "reward_rows",
         """
-        INSERT INTO referral_reward (referral_key, program_id, inviter_id, invitee_id, event_key, reversal_key, outcome)
-        SELECT referral_key, program_id, inviter_id, invitee_id, event_key, reversal_key, outcome
+        INSERT INTO referral_reward (referral_key, program_id, inviter_id, invitee_id, event_key, reversal_key, outcome,
+                                     facts, cap_uses)
+        SELECT referral_key, program_id, inviter_id, invitee_id, event_key, reversal_key, outcome, facts::json,
+               cap_uses::json
           FROM gate, unnest(:rewards::reward_row[])
          ORDER BY referral_key
         ON CONFLICT (referral_key) DO UPDATE
-           SET event_key = excluded.event_key, reversal_key = excluded.reversal_key, outcome = excluded.outcome
+           SET event_key = excluded.event_key, reversal_key = excluded.reversal_key, outcome = excluded.outcome,
+               facts = excluded.facts, cap_uses = excluded.cap_uses
         """,
     ),
     Part(
@@ -219,7 +226,14 @@ def _drop_row(drop: DropEntry) -> tuple[object, ...]:
         drop.collected_json,
         orjson.dumps(drop.rejected).decode(),
         drop.organisation_id,
+        _facts(drop.facts),
+        written_uses(drop.cap_uses),
     )
+
+
+def _facts(facts: EarnFacts) -> str | None:
+    """None where caps left everything, which is nearly always."""
+    return None if facts == UNLISTED else orjson.dumps(facts.to_json()).decode()
 
 
 def _rejection_row(drop: DropEntry, entry: RejectionEntry) -> tuple[object, ...]:
@@ -274,4 +288,6 @@ def _reward_row(reward: RewardEntry) -> tuple[object, ...]:
         reward.event_key,
         reward.reversal_key,
         reward.outcome,
+        _facts(reward.facts),
+        written_uses(reward.cap_uses),
     )

@@ -4,6 +4,7 @@ import orjson
 
 from services.earning.desk import EarningDesk
 from services.earning.occasions import OccasionEntry
+from services.earning.store.save_counted import written_uses
 from shared.runtime.statement import Part, microseconds
 
 OCCASION_PARTS = (
@@ -135,7 +136,8 @@ def _occasion_row(entry: OccasionEntry) -> tuple[object, ...]:
 
 
 def _cap_uses(entry: OccasionEntry) -> str:
-    return orjson.dumps([[*use, points] for use, points in sorted(entry.cap_uses.items())]).decode()
+    """Never null: that marks occasions of before uses were kept."""
+    return written_uses(entry.cap_uses) or "[]"
 
 
 def _facts(entry: OccasionEntry) -> str:

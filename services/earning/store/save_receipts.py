@@ -7,6 +7,7 @@ import orjson
 
 from services.earning.desk import DecisionRow, EarningDesk, GrantEntry, ReceiptEntry
 from services.earning.domain.facts import EarnFacts
+from services.earning.store.save_counted import written_uses
 from services.earning.store.save_deeds import deed_grants, grant_lines
 from shared.runtime.statement import maybe_microseconds, microseconds
 
@@ -56,7 +57,7 @@ def _receipt_row(receipt: ReceiptEntry) -> tuple[object, ...]:
         receipt.purchase_json,
         receipt.returned_points_minor,
         receipt.returned_voucher_minor,
-        _cap_uses(receipt),
+        written_uses(receipt.cap_uses),
     )
 
 
@@ -82,11 +83,6 @@ def _granted(grant: GrantEntry) -> tuple[object, ...]:
         maybe_microseconds(grant.available_at),
         maybe_microseconds(grant.expires_at),
     )
-
-
-def _cap_uses(receipt: ReceiptEntry) -> str | None:
-    uses = receipt.cap_uses
-    return orjson.dumps([[*use, points] for use, points in sorted(uses.items())]).decode() if uses else None
 
 
 def _facts(facts: EarnFacts) -> str:

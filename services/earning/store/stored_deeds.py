@@ -9,7 +9,9 @@ import orjson
 
 from services.earning.deeds import DropEntry, GivenVoucherEntry, ReferralEntry, RejectionEntry, RewardEntry
 from services.earning.desk import GrantEntry, GrantLineEntry, RefundReference
+from services.earning.domain.facts import UNLISTED, EarnFacts
 from services.earning.domain.rejection import RejectedItem
+from services.earning.store.load_counted import read_uses
 from shared.events.recycling_collected import RecyclingCollected
 
 Row = Mapping[str, Any]
@@ -77,7 +79,13 @@ def drop_of(stored: Row, grants: Sequence[Row], rejections: Sequence[Row]) -> Dr
         [grant_of(grant) for grant in grants],
         [_rejection(rejection) for rejection in rejections],
         organisation_id=stored["organisation_id"],
+        facts=_facts(stored),
+        cap_uses=read_uses(stored["cap_uses"]),
     )
+
+
+def _facts(stored: Row) -> EarnFacts:
+    return UNLISTED if stored["facts"] is None else EarnFacts.from_json(stored["facts"])
 
 
 def _rejection(stored: Row) -> RejectionEntry:
@@ -141,4 +149,6 @@ def reward_of(stored: Row, grant: Row | None) -> RewardEntry:
         maybe_uuid(stored["reversal_key"]),
         stored["outcome"],
         None if grant is None else grant_of(grant),
+        facts=_facts(stored),
+        cap_uses=read_uses(stored["cap_uses"]),
     )

@@ -45,7 +45,7 @@ def _items(explanation: Row, remaining: Row, say: Say) -> Grid:
 
 def _rules(explanation: Row, say: Say, language: Language) -> Iterator[Block]:
     refused = {rule["rule_id"]: rule["code"] for rule in explanation["refused"]}
-    heads = tuple(map(say, ("rule", "tariff", "factors", "exact", "rounding", "gives", "why not")))
+    heads = tuple(map(say, ("rule", "tariff", "factors", "exact", "rounding", "caps", "gives", "why not")))
     rows = []
     for rule in explanation["rules"]:
         code = refused.get(rule["rule_id"])
@@ -54,10 +54,11 @@ def _rules(explanation: Row, say: Say, language: Language) -> Iterator[Block]:
             f"{one['material']} {one['grams_co2e_per_kg']} g/kg ({one['source']} {one['version']})"
             for one in rule["factors"]
         )
+        caps = "\n".join(told.cap(cap, say) for cap in rule["caps"]) or say("none")
         gives = rule["granted"]
         why = refusal(language, code) if code else say("no item of its materials") if not rule["covers"] else ""
-        rows.append((rule["rule_id"], _tariff(rule, say), factors, exact, rule["rounding"], gives, why))
-    yield Grid(say("Rules, in order of evaluation"), heads, rows, frozenset({5}))
+        rows.append((rule["rule_id"], _tariff(rule, say), factors, exact, rule["rounding"], caps, gives, why))
+    yield Grid(say("Rules, in order of evaluation"), heads, rows, frozenset({6}))
 
 
 def _tariff(rule: Row, say: Say) -> str:

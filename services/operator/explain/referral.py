@@ -31,13 +31,14 @@ def blocks(answer: Row, program: str, language: Language) -> Iterator[Block]:
         )  # fmt: skip
     if explanation is not None:
         yield Sentence(say("Judged by rule version {version}.", version=explanation["version"]))
-        heads = tuple(map(say, ("side", "member", "rule", "gives", "granted", "clawed back")))
+        heads = tuple(map(say, ("side", "member", "rule", "caps", "gives", "granted", "clawed back")))
         rows = [
-            (say(one["side"]), one["member_id"], one["rule_id"] or say("none"), one["points"], one["granted"],
+            (say(one["side"]), one["member_id"], one["rule_id"] or say("none"),
+             "\n".join(told.cap(cap, say) for cap in one["caps"]) or say("none"), one["points"], one["granted"],
              one["clawed_back"])
             for one in explanation["sides"]
         ]  # fmt: skip
-        yield Grid(say("Both sides"), heads, rows, frozenset({3, 4, 5}))
+        yield Grid(say("Both sides"), heads, rows, frozenset({4, 5, 6}))
         yield from told.red_lines(explanation, say)
     yield from told.sums(answer, say)
     yield from told.events(answer["decisions"], say)

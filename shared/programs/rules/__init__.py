@@ -21,7 +21,7 @@ from shared.programs.rules.per_order import PerOrderRule
 from shared.programs.rules.per_sku import PerSkuRule
 from shared.programs.rules.rate import RateRule
 from shared.programs.rules.referral import ReferralRule, Side
-from shared.programs.rules.rule import PointsRule, ReceiptRule, Rounding, Rule
+from shared.programs.rules.rule import CappedRule, PointsRule, ReceiptRule, Rounding, Rule
 from shared.programs.rules.sign_up import SignUpRule
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "BirthdayRule",
     "Cap",
     "CapWindow",
+    "CappedRule",
     "Combine",
     "Factor",
     "FirstOrderRule",

@@ -6,14 +6,14 @@ from pydantic import Field, model_validator
 
 from shared.events.fields import Identifier
 from shared.programs.fields import Flag, PositivePoints, PositiveWhole
-from shared.programs.rules.rule import Rounding, Rule
+from shared.programs.rules.rule import CappedRule, Rounding
 
 
-class MaterialRule(Rule):
+class MaterialRule(CappedRule):
     """A material tariff for recycling drops: `points` points per weight, per piece or per CO2e avoided.
 
     Exactly one of `per_grams`, `per_pieces` and `per_grams_co2e` is written; the last goes by the pack's cited
-    factors. Rounded once per drop. `needs_photo`: without one the rule gives nothing (C09).
+    factors. Rounded once per drop, then capped. `needs_photo`: without one the rule gives nothing (C09).
     """
 
     kind: Literal["material"] = "material"

@@ -24,7 +24,13 @@ class Rule(PackPart):
     points_class: PointsClass = "CONSUMPTION"
 
 
-class ReceiptRule(Rule):
+class CappedRule(Rule):
+    """One that may be given a most: what rewards something other than a purchase should have one (C09)."""
+
+    caps: Caps = ()
+
+
+class ReceiptRule(CappedRule):
     """A rule that receipts are judged by, with its place among the others (points.md, Earning).
 
     Rules are looked at by `priority`, high to low, then by rule id; `stop` ends that after this rule applied. Of one
@@ -37,7 +43,6 @@ class ReceiptRule(Rule):
     exclusive_group: Identifier | None = None
     when: When | None = None
     unless: When | None = None
-    caps: Caps = ()
 
 
 class PointsRule(ReceiptRule):

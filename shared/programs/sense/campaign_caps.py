@@ -4,7 +4,7 @@ from shared.events.reason_codes import ReasonCode
 from shared.programs.controls.context import Previous, PublishContext
 from shared.programs.findings import Finding, finding
 from shared.programs.pack import ProgramPack
-from shared.programs.rules import Cap, OccasionRule, ReceiptRule
+from shared.programs.rules import Cap, CappedRule
 
 
 def check(pack: ProgramPack, previous: Previous, _context: PublishContext) -> tuple[Finding, ...]:
@@ -32,7 +32,7 @@ def _campaigns(pack: ProgramPack) -> list[tuple[int, int, str, Cap]]:
     return [
         (position, place, rule.rule_id, cap)
         for position, rule in enumerate(pack.rules)
-        if isinstance(rule, ReceiptRule | OccasionRule)
+        if isinstance(rule, CappedRule)
         for place, cap in enumerate(rule.caps)
         if cap.per == "campaign"
     ]

@@ -172,7 +172,7 @@ HOLD_CORRUPTIONS: tuple[Corruption, ...] = (
     ),
     _case(
         "a drop of another member",
-        ("causes", "look-through"),
+        ("causes", "look-through", "counters and tiers"),
         """UPDATE earning.recycling_drop SET member_id = member_id || '?' WHERE drop_key =
            (SELECT drop_key FROM earning.issued_grant WHERE drop_key IS NOT NULL ORDER BY grant_id LIMIT 1)
            RETURNING (SELECT min(grant_id::text) FROM earning.issued_grant AS g
@@ -245,7 +245,7 @@ HOLD_CORRUPTIONS: tuple[Corruption, ...] = (
     ),
     _case(
         "a reward two levels up",
-        ("causes", "look-through", "referrals handed over"),
+        ("causes", "look-through", "counters and tiers", "referrals handed over"),
         """UPDATE earning.referral_reward SET inviter_id = inviter_id || '?' WHERE referral_key =
            (SELECT referral_key FROM earning.referral_reward WHERE outcome = 'granted' ORDER BY 1 LIMIT 1)
            RETURNING invitee_id""",

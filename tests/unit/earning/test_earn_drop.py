@@ -9,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.earning.domain.earn_drop import earn_drop
+from services.earning.domain.award import Award
+from services.earning.domain.earn_drop import earn_drop, refused_rules
+from services.earning.domain.facts import UNLISTED, EarnFacts
 from services.earning.domain.program import CompiledProgram, compile_program
 from services.earning.domain.rejection import RejectedItem, amount_of, amounts_left, reject
 from services.earning.domain.weighing import refusal_of_weighing
 from shared.events.reason_codes import ReasonCode
 from shared.events.recycling_collected import RecyclingCollected, RecyclingItem
 from shared.programs.load import load_pack
-from shared.programs.rules import MaterialRule
+from shared.programs.rules import Cap, MaterialRule
 from tests.unit.earning.builders import NOON
-from tests.unit.earning_handlers.deeds import CLIMATE, KIOSK, counted, drop, neighbourhood, weighed
+from tests.unit.earning_handlers.deeds import CLIMATE, KIOSK, TEXTILES, counted, drop, neighbourhood, weighed
 
 PACK = Path(__file__).parents[3] / "deploy" / "programs" / "community-recycling.yaml"
 FACTOR = {"cardboard": Fraction("3.46"), "pet": Fraction("1.15"), "aluminium_cans": Fraction("10.06")}
@@ -27,7 +29,9 @@ PROGRAM = compile_program(neighbourhood())
 
 
 def points(brought: RecyclingCollected, program: CompiledProgram = PROGRAM) -> int:
-    return sum(award.points for award in earn_drop(brought, [amount_of(item) for item in brought.items], program))
+    return sum(
+        award.points for award in earn_drop(brought, [amount_of(item) for item in brought.items], program, UNLISTED)
+    )
 
 
 @pytest.mark.parametrize("program", [PROGRAM, SHIPPED], ids=["of the tests", "as shipped"])
@@ -70,6 +74,7 @@ def test_a_rule_s_sum_is_exact_and_rounded_once(brought: list[tuple[str, int]], 
         drop(*(weighed(material, grams) for material, grams in brought), weighed("cardboard", 1_000_000)),
         [*(grams for _, grams in brought), 1_000_000],
         compile_program(neighbourhood(rule)),
+        UNLISTED,
     )
     exact = sum(
         Fraction(grams, 1000) * FACTOR[material] * k for material, grams in [*brought, ("cardboard", 1_000_000)]
@@ -126,3 +131,35 @@ def test_rejections_leave_the_same_in_any_order(asked: list[tuple[str, bool, int
         beyond += too_much
     assert amounts_left(ITEMS, rejected) == [0, 1, 0, 300]
     assert beyond == 1, "1,500 g of 1,200 were asked for; whoever comes second asks too much"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9_000), st.integers(0, 9_000)), min_size=1, max_size=6),
+    st.integers(1, 90),
+    st.integers(0, 90),
+    st.sampled_from(["partial", "reject"]),
+)
+def test_a_cap_bounds_the_whole_and_a_rejection_takes_only_what_the_rest_would_not_have_had(
+    brought: list[tuple[int, int]], most: int, left: int, over: str
+) -> None:
+    """Each item: the grams brought, and how many of them are rejected later."""
+    cap = Cap.model_validate({"points": most, "per": "member_day", "over": over})
+    program = compile_program(neighbourhood(TEXTILES.model_copy(update={"caps": (cap,)})))
+    facts = EarnFacts(left={("textiles", "member_day"): min(most, left)})
+    plain = compile_program(neighbourhood(TEXTILES))
+    dropped = drop(*(weighed("textiles", grams) for grams, _ in brought))
+    whole, rest = [grams for grams, _ in brought], [max(0, grams - gone) for grams, gone in brought]
+
+    def total(awards: tuple[Award, ...]) -> int:
+        assert all(award.points == sum(line.points for line in award.lines) for award in awards)
+        return sum(award.points for award in awards)
+
+    asked = total(earn_drop(dropped, whole, plain, UNLISTED))
+    given_to_it = total(earn_drop(dropped, whole, program, facts))
+    assert given_to_it == (asked if asked <= min(most, left) else min(most, left) if over == "partial" else 0)
+    assert [rule.code for rule in refused_rules(dropped, program, facts)] == (
+        [ReasonCode.CAP_REACHED] if asked and not given_to_it else []
+    )
+    granting = frozenset({"textiles"}) if given_to_it else frozenset[str]()
+    stays = total(earn_drop(dropped, rest, program, facts, granting))
+    assert stays == min(given_to_it, total(earn_drop(dropped, rest, plain, UNLISTED)))

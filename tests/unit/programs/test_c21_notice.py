@@ -190,6 +190,8 @@ def test_what_harms_nobody_needs_no_notice(old: dict[str, Any], new: dict[str, A
         (rule(), rule(caps=[{"points": 5, "per": "member_day"}]), f"{EARNS} caps member_day"),
         (rule(caps=[{"points": 6, "per": "member_day"}]), rule(caps=[{"points": 5, "per": "member_day"}]),
          f"{EARNS} caps member_day points"),
+        (tariff(points=1, per_grams=9), tariff(points=1, per_grams=9, caps=[{"points": 5, "per": "member_day"}]),
+         "rules tariff caps member_day"),
         (rule(), rule(priority=5), f"{EARNS} priority"),
         (rule(), {"rules": [ONE_PER_YUAN, {**OTHER, "stop": True}]}, "rules other"),  # it may end evaluation
         (rule(), {"rules": [ONE_PER_YUAN, double(factor="1/2")]}, "rules double"),

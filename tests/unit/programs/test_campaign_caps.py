@@ -18,10 +18,11 @@ def version(number: int, points: int | None, kind: str = "per_order", rule_id: s
     caps: list[dict[str, Any]] = [{"points": 9, "per": "member_day"}]
     if points is not None:
         caps.append({"points": points, "per": "campaign"})
-    return pack(rule("base"), rule(rule_id, kind, points=5, caps=caps), version=number)
+    side = {"side": "inviter"} if kind == "referral" else {}
+    return pack(rule("base"), rule(rule_id, kind, points=5, caps=caps, **side), version=number)
 
 
-@pytest.mark.parametrize("kind", ["per_order", "sign_up"])
+@pytest.mark.parametrize("kind", ["per_order", "sign_up", "referral"])
 @pytest.mark.parametrize(
     ("before", "now", "told"),
     [([], 500, None), ([500], 500, None), ([500], 400, 500), ([500, None], 501, 500), ([None, 300], 300, None)],

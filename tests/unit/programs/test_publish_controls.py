@@ -1,4 +1,4 @@
-"""C06, C12, C13, C15, C18, C24, C30, C31 and C32: the examples of red-lines.md, both sides of each limit."""
+"""C06, C09, C12, C13, C15, C18, C24, C30, C31 and C32: the examples of red-lines.md, both sides of each limit."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import pytest
 from shared.events.reason_codes import ReasonCode
 from shared.programs.controls import (
     c06_licence,
+    c09_caps,
     c13_cash_out,
     c18_reward_evidence,
     c24_equal_terms,
@@ -74,6 +75,45 @@ def test_c06_what_needs_a_licence_has_one_and_a_pack_cannot_hide_that_it_does(
     findings = run(c06_licence.check, pack(**parts), **compliance)
     assert [(one.code, one.severity) for one in findings] == found
     assert all(one.control == "C06" for one in findings)
+
+
+# C09
+
+_DAY = {"points": 9, "per": "member_day"}
+_WHOLE = [{"points": 9, "per": "transaction"}, {"points": 90, "per": "campaign"}]
+_DROPS = {"rule_id": "drops", "kind": "material", "materials": ["textiles"], "per_grams": 9, "budget_id": "marketing"}
+_STATION = {"station_id": "kiosk", "capacity_grams": 60_000}
+_INVITES = {"rule_id": "invites", "kind": "referral", "side": "inviter", "budget_id": "marketing"}
+
+
+@pytest.mark.parametrize("rule", [_DROPS, _INVITES])
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [
+        ({}, ["AWARD_NOT_CAPPED"]),
+        ({"caps": _WHOLE}, ["AWARD_NOT_CAPPED"]),
+        ({"caps": [_DAY]}, []),
+        ({"caps": [*_WHOLE, {"points": 90, "per": "member_lifetime"}]}, []),
+        ({"enabled": False}, []),
+    ],
+)
+def test_c09_what_a_member_can_do_again_and_again_has_a_cap(
+    rule: dict[str, Any], parts: dict[str, Any], found: list[str]
+) -> None:
+    findings = run(c09_caps.check, pack(rules=[ONE_PER_YUAN, {**rule, "points": 5, **parts}], stations=[_STATION]))
+    assert codes(findings) == found
+    assert all((one.severity, one.control, one.location) == ("warning", "C09", ("rules", 1)) for one in findings)
+
+
+def test_c09_purchases_and_what_happens_once_need_none() -> None:
+    invited = {**_INVITES, "rule_id": "invited", "side": "invitee", "points": 5}
+    joined = {"rule_id": "joined", "kind": "sign_up", "points": 5, "budget_id": "marketing"}
+    assert run(c09_caps.check, pack(rules=[ONE_PER_YUAN, invited, joined])) == ()
+
+
+def test_c09_an_invitee_s_reward_takes_no_caps() -> None:
+    found = fault("rules", [{**_INVITES, "side": "invitee", "points": 5, "caps": [_DAY]}])
+    assert (found.field, "an invitee is rewarded once in a lifetime" in found.message) == ("rules[0].caps", True)
 
 
 # C12

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from services.earning.domain.caps import capped
+from services.earning.domain.facts import EarnFacts
 from services.earning.domain.rules.rate import rounded
 from shared.events.recycling_collected import RecyclingItem
 from shared.programs.largest_remainder import largest_remainder
 from shared.programs.pack import Factor
-from shared.programs.rules import MaterialRule
+from shared.programs.rules import Cap, MaterialRule
 
 _GRAMS_PER_KG = 1000
 
@@ -30,6 +32,10 @@ class Tariff:
     def rule_id(self) -> str:
         return self.rule.rule_id
 
+    @property
+    def caps(self) -> tuple[Cap, ...]:
+        return self.rule.caps
+
     def covers(self, item: RecyclingItem) -> bool:
         """Whether the rule means this item: its material, measured as the rule counts it."""
         return item.material in self.rule.materials and (item.pieces is not None) == (self.rule.per_pieces is not None)
@@ -41,11 +47,16 @@ class Tariff:
             for item, amount in zip(items, amounts, strict=True)
         ]
 
-    def points_per_item(self, items: Sequence[RecyclingItem], amounts: Sequence[int]) -> Sequence[int]:
-        """Points of each item: the rule's own sum is rounded once, then split."""
-        shares = self.shares(items, amounts)
-        total = rounded(sum(shares), self.denominator, self.rule.rounding)
-        return largest_remainder(total, shares) if total else ()
+    def points(self, items: Sequence[RecyclingItem], amounts: Sequence[int]) -> int:
+        """The rule's own sum, rounded once; its caps come after."""
+        return rounded(sum(self.shares(items, amounts)), self.denominator, self.rule.rounding)
+
+    def points_per_item(
+        self, items: Sequence[RecyclingItem], amounts: Sequence[int], facts: EarnFacts
+    ) -> Sequence[int]:
+        """Points of each item: what caps leave of the rule's points, split by what each is worth; () where nothing."""
+        total = capped(self.rule_id, self.caps, self.points(items, amounts), facts)
+        return largest_remainder(total, self.shares(items, amounts)) if total else ()
 
 
 def compile_material(rule: MaterialRule, factors: Mapping[str, Factor]) -> Tariff:
